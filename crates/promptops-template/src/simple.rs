@@ -1,0 +1,256 @@
+//! The `simple` format: `{{ name }}` and `{{ user.role }}`; anything else is literal text.
+//!
+//! Grammar, after an opening `{{`:
+//!
+//! ```text
+//! placeholder = blank* path blank* "}}"        blank = space | tab
+//! path        = name ("." segment)*
+//! name        = (letter | "_") word*           letter = any Unicode alphabetic character
+//! segment     = word+                          word = letter | ASCII digit | "_"
+//! ```
+//!
+//! `\{{` is a literal `{{`. Text is scanned once, from left to right, and a value is appended as
+//! it is: nothing that a value holds is ever scanned.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use memchr::memmem;
+use promptops_types::ValidationIssue;
+use serde_json::{Map, Value};
+
+use crate::error::{CONTENT, TemplateError};
+use crate::near_match::near_match;
+use crate::value::{look_up, write_value};
+use crate::{Placeholder, Position};
+
+/// A parsed template: the source, and where its literal text and placeholders are.
+#[derive(Debug, Clone)]
+pub(crate) struct SimpleTemplate {
+    source: Arc<str>,
+    segments: Vec<Segment>,
+    /// Bytes of literal text: the least a render takes.
+    literal_bytes: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    Literal(Range<usize>),
+    Placeholder {
+        /// Where the opening braces are.
+        at: usize,
+        /// The path, without blanks.
+        path: Range<usize>,
+    },
+}
+
+impl SimpleTemplate {
+    pub(crate) fn parse(source: Arc<str>) -> Self {
+        let mut segments = Vec::new();
+        let mut literal_bytes = 0;
+        let mut literal = |segments: &mut Vec<Segment>, range: Range<usize>| {
+            if !range.is_empty() {
+                literal_bytes += range.len();
+                segments.push(Segment::Literal(range));
+            }
+        };
+        let braces = memmem::Finder::new("{{");
+        let bytes = source.as_bytes();
+        let mut literal_start = 0;
+        let mut from = 0;
+        while let Some(found) = braces.find(&bytes[from..]) {
+            let at = from + found;
+            if at > literal_start && bytes[at - 1] == b'\\' {
+                // `\{{`: the backslash goes, the braces stay as the start of the next literal.
+                literal(&mut segments, literal_start..at - 1);
+                literal_start = at;
+                from = at + 2;
+            } else if let Some((path, end)) = placeholder(&source, at + 2) {
+                literal(&mut segments, literal_start..at);
+                segments.push(Segment::Placeholder { at, path });
+                literal_start = end;
+                from = end;
+            } else {
+                from = at + 1;
+            }
+        }
+        literal(&mut segments, literal_start..source.len());
+        Self { source, segments, literal_bytes }
+    }
+
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(crate) fn placeholders(&self) -> impl Iterator<Item = Placeholder<'_>> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(_) => None,
+            Segment::Placeholder { at, path } => {
+                let position = Position::of(&self.source, *at);
+                Some(Placeholder::new(&self.source[path.clone()], position))
+            }
+        })
+    }
+
+    /// Root names in order of first use.
+    pub(crate) fn variables(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for segment in &self.segments {
+            if let Segment::Placeholder { path, .. } = segment {
+                let name = crate::placeholder::root(&self.source[path.clone()]);
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        names
+    }
+
+    pub(crate) fn render_into(
+        &self,
+        variables: &Map<String, Value>,
+        out: &mut String,
+    ) -> Result<(), TemplateError> {
+        let start = out.len();
+        // Values are mostly short: an eighth more than the text seldom has to grow.
+        out.reserve(self.literal_bytes + self.literal_bytes / 8 + 64);
+        for segment in &self.segments {
+            match segment {
+                Segment::Literal(range) => out.push_str(&self.source[range.clone()]),
+                Segment::Placeholder { path, .. } => {
+                    let Some(value) = look_up(variables, &self.source[path.clone()]) else {
+                        out.truncate(start);
+                        return Err(TemplateError::Variables(self.missing(variables)));
+                    };
+                    write_value(value, out);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every path that the variables do not lead to, once, at its first position.
+    fn missing(&self, variables: &Map<String, Value>) -> Vec<ValidationIssue> {
+        let mut issues: Vec<ValidationIssue> = Vec::new();
+        for Placeholder { name, position } in self.placeholders() {
+            if look_up(variables, name).is_none() && !issues.iter().any(|i| i.field == name) {
+                let suggestion = near_path(variables, name);
+                issues.push(TemplateError::missing(name, CONTENT, position, suggestion));
+            }
+        }
+        issues
+    }
+}
+
+/// Reads a placeholder after its opening braces: its path, and where it ends.
+fn placeholder(source: &str, start: usize) -> Option<(Range<usize>, usize)> {
+    let blank = |at: usize| {
+        let rest = &source.as_bytes()[at..];
+        at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+    };
+    let begin = blank(start);
+    let mut end = begin;
+    let mut segment_is_empty = true;
+    for c in source[begin..].chars() {
+        if c == '.' && !segment_is_empty {
+            segment_is_empty = true;
+        } else if c == '_' || c.is_alphabetic() || (c.is_ascii_digit() && end > begin) {
+            segment_is_empty = false;
+        } else {
+            break;
+        }
+        end += c.len_utf8();
+    }
+    let close = blank(end);
+    let closed = !segment_is_empty && source.as_bytes()[close..].starts_with(b"}}");
+    closed.then_some((begin..end, close + 2))
+}
+
+/// What a path may have been meant to be: another variable, or another field of the same object.
+fn near_path(variables: &Map<String, Value>, path: &str) -> Option<String> {
+    let Some((parent, last)) = path.rsplit_once('.') else {
+        return near_match(path, variables.keys().map(String::as_str)).map(str::to_owned);
+    };
+    match look_up(variables, parent) {
+        Some(Value::Object(fields)) => near_match(last, fields.keys().map(String::as_str))
+            .map(|field| format!("{parent}.{field}")),
+        Some(_) => None,
+        None => near_path(variables, parent).map(|near| format!("{near}.{last}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use promptops_types::vars;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn render(source: &str, variables: &Map<String, Value>) -> Result<String, TemplateError> {
+        let mut out = String::new();
+        SimpleTemplate::parse(source.into()).render_into(variables, &mut out).map(|()| out)
+    }
+
+    #[test]
+    fn a_failed_render_leaves_the_output_as_it_was() {
+        let mut out = String::from("kept");
+        let template = SimpleTemplate::parse("a {{ b }}".into());
+        template.render_into(&Map::new(), &mut out).unwrap_err();
+        assert_eq!(out, "kept");
+    }
+
+    #[test]
+    fn suggestions_reach_into_objects() {
+        let variables = vars! { "user" => {"role": "admin"} };
+        let near = |path| near_path(variables.as_map(), path);
+        assert_eq!(near("user.rolle").as_deref(), Some("user.role"));
+        assert_eq!(near("usr.role").as_deref(), Some("user.role"));
+        assert_eq!(near("user.role.deep"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_parses_and_renders_without_panic(
+            source in "(\\{\\{|\\}\\}|\\\\|[a-c._ ]|\\PC|\\r?\\n){0,40}",
+        ) {
+            let variables = vars! { "a" => "1", "b" => {"c": [1]} };
+            let _ = render(&source, variables.as_map());
+        }
+
+        #[test]
+        fn text_without_placeholders_comes_out_byte_for_byte(
+            source in "([^{\\\\]|\\{[^{]|\\\\[^{]|\\{\\{ ?[0-9\"}!:#/>&-]){0,60}",
+        ) {
+            prop_assume!(!source.contains("\\{{"));
+            prop_assert_eq!(render(&source, &Map::new()).unwrap(), source);
+        }
+
+        #[test]
+        fn a_value_is_never_read(value in "(\\{\\{ ?[ab] ?\\}\\}|\\\\|\\PC){0,20}") {
+            let variables = vars! { "a" => (value.clone()), "b" => "secret" };
+            prop_assert_eq!(
+                render("<{{a}}|{{ a }}>", variables.as_map()).unwrap(),
+                format!("<{value}|{value}>")
+            );
+        }
+
+        #[test]
+        fn literals_and_placeholders_cover_the_source(
+            source in "(\\{\\{|\\}\\}|[a-c._ ]|ß|\\n){0,40}",
+        ) {
+            let template = SimpleTemplate::parse(source.as_str().into());
+            let mut rebuilt = String::new();
+            for segment in &template.segments {
+                match segment {
+                    Segment::Literal(range) => rebuilt.push_str(&source[range.clone()]),
+                    Segment::Placeholder { at, path } => {
+                        let (_, end) = placeholder(&source, at + 2).unwrap();
+                        prop_assert!(source[*at..end].contains(&source[path.clone()]));
+                        rebuilt.push_str(&source[*at..end]);
+                    }
+                }
+            }
+            prop_assert_eq!(rebuilt, source);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Where the workspace reads the time. Nothing outside a file of this name asks the system.
+
+use std::fmt;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use crate::Timestamp;
+
+/// A source of wall-clock and monotonic time, injected so that a test can move it.
+pub trait TimeSource: fmt::Debug + Send + Sync + 'static {
+    /// The wall-clock time, in UTC. It may step backwards when the system's clock is set.
+    fn now(&self) -> Timestamp;
+
+    /// Time passed since a fixed, arbitrary moment. It never goes backwards.
+    fn monotonic(&self) -> Duration;
+}
+
+/// The operating system's clocks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemTime;
+
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+impl TimeSource for SystemTime {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    fn now(&self) -> Timestamp {
+        let since_epoch =
+            std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_unix_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    fn monotonic(&self) -> Duration {
+        ORIGIN.elapsed()
+    }
+}
+
+/// A clock that stands still until a test moves it.
+#[cfg(feature = "test-util")]
+#[derive(Debug)]
+pub struct ManualTime {
+    micros: std::sync::atomic::AtomicI64,
+}
+
+#[cfg(feature = "test-util")]
+impl ManualTime {
+    /// A clock that shows `start`.
+    pub fn new(start: Timestamp) -> Self {
+        Self { micros: start.unix_micros().into() }
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        self.micros.fetch_add(micros, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[cfg(feature = "test-util")]
+impl TimeSource for ManualTime {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_micros(self.micros.load(std::sync::atomic::Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.now().unix_micros()).unwrap_or(0))
+    }
+}

@@ -1,0 +1,53 @@
+#![doc = include_str!("../README.md")]
+
+mod clock;
+mod code;
+mod compatibility;
+mod config;
+mod config_patch;
+mod diff;
+mod envelope;
+mod error;
+mod health;
+mod label;
+mod list;
+mod model;
+mod open_enum;
+mod prompt;
+mod prompt_write;
+mod render;
+mod secret;
+mod selector;
+mod stats;
+mod timestamp;
+mod variables;
+mod version;
+
+#[cfg(feature = "test-util")]
+pub use clock::ManualTime;
+pub use clock::{SystemTime, TimeSource};
+pub use code::ErrorCode;
+pub use compatibility::{CompatibilityReport, CompatibilityRequest, ModelCompatibility, ModelRef};
+pub use config::{
+    CacheConfig, CacheLevel, ClientConfig, DEFAULT_BASE_URL, RetryConfig, TelemetryConfig,
+};
+pub use config_patch::ConfigPatch;
+pub use diff::PromptDiff;
+pub use envelope::{ErrorBody, Failure, ResponseMetadata, Success};
+pub use error::{Error, ErrorContext, ErrorKind, ValidationIssue};
+pub use health::{DependencyHealth, HealthState, HealthStatus};
+pub use label::{Label, LabelName, LabelTarget};
+pub use list::{BatchEntry, BatchRequest, BatchResponse, PromptPage, SortBy, SortOrder};
+pub use model::{ModelCatalogue, ModelInfo, ModelProvider};
+pub use prompt::{DEFAULT_PROJECT, Message, ModelSpecificPrompt, PromptResponse, TemplateFormat};
+pub use prompt_write::{Bump, Deleted, NewPrompt, PromptUpdate};
+pub use render::{BodyChoice, BodyKind, RenderRequest, RenderResponse};
+pub use secret::Secret;
+pub use selector::{Selector, SelectorError};
+pub use stats::{CacheStats, ClientStats, TelemetrySummary};
+pub use timestamp::{Timestamp, TimestampError};
+pub use variables::PromptVariables;
+pub use version::{Version, VersionError};
+
+#[doc(hidden)]
+pub use serde_json as __serde_json;

@@ -1,0 +1,96 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A moment in UTC, exact to the microsecond, written as RFC 3339.
+///
+/// The default is the Unix epoch: what a field reads as when a registry leaves it out.
+///
+/// ```
+/// use promptops_types::Timestamp;
+///
+/// let moment: Timestamp = "2026-11-23T13:00:00.25+01:00".parse()?;
+/// assert_eq!(moment.to_string(), "2026-11-23T12:00:00.25Z");
+/// # Ok::<(), promptops_types::TimestampError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(jiff::Timestamp);
+
+/// The text is not an RFC 3339 time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not an RFC 3339 time such as 2026-11-23T12:00:00Z")]
+pub struct TimestampError {
+    text: String,
+}
+
+impl Timestamp {
+    /// The moment `micros` microseconds after the Unix epoch, clamped to the years -9999 to 9999.
+    pub fn from_unix_micros(micros: i64) -> Self {
+        let clamped = if micros < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        Self(jiff::Timestamp::from_microsecond(micros).unwrap_or(clamped))
+    }
+
+    /// Microseconds since the Unix epoch; negative before it.
+    pub fn unix_micros(self) -> i64 {
+        self.0.as_microsecond()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let parsed: jiff::Timestamp =
+            text.parse().map_err(|_| TimestampError { text: text.to_owned() })?;
+        Ok(Self::from_unix_micros(parsed.as_microsecond()))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_microseconds_and_drops_the_rest() {
+        let moment: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
+        assert_eq!(moment.to_string(), "2026-01-02T03:04:05.123456Z");
+        assert_eq!(Timestamp::from_unix_micros(moment.unix_micros()), moment);
+    }
+
+    #[test]
+    fn a_wrong_time_is_named_in_the_error() {
+        let error = "yesterday".parse::<Timestamp>().unwrap_err();
+        assert!(error.to_string().contains("`yesterday`"), "{error}");
+    }
+
+    #[test]
+    fn a_time_past_the_calendar_is_clamped() {
+        assert!(Timestamp::from_unix_micros(i64::MAX) > Timestamp::from_unix_micros(0));
+        assert!(Timestamp::from_unix_micros(i64::MIN) < Timestamp::from_unix_micros(0));
+    }
+}
