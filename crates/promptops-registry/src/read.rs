@@ -1,0 +1,231 @@
+//! Reading: one prompt, its versions, lists, projects, modules and the audit trail.
+
+use std::sync::Arc;
+
+use promptops_types::{PromptPage, PromptResponse, Selector, Version};
+
+use crate::limits::MAX_PAGE;
+use crate::registry::Viewed;
+use crate::{
+    Access, AuditEntry, AuditQuery, Found, ListQuery, Located, Module, Pick, Project, PromptHead,
+    PromptRef, Registry, RegistryError, Store, StoreError, StoredVersion, rollout,
+};
+
+/// Versions an error names.
+const NAMED_VERSIONS: u64 = 5;
+
+impl Registry {
+    /// The version of a prompt that a selector selects. `key` chooses behind a weighted label.
+    ///
+    /// # Errors
+    /// [`RegistryError::PromptNotFound`] with suggestions, [`RegistryError::VersionNotFound`] with
+    /// the versions there are.
+    pub async fn get(
+        &self,
+        access: &Access,
+        prompt: &PromptRef,
+        selector: &Selector,
+        key: Option<&str>,
+    ) -> Result<Found, RegistryError> {
+        let viewed = Viewed::new(access, prompt);
+        match self.select(&viewed, selector, key).await {
+            Ok((head, stored)) => Ok(found(head, stored)),
+            Err(error) => Err(self.explain(access, error).await),
+        }
+    }
+
+    async fn select(
+        &self,
+        viewed: &Viewed,
+        selector: &Selector,
+        key: Option<&str>,
+    ) -> Result<(PromptHead, StoredVersion), RegistryError> {
+        let reference = viewed.reference()?;
+        let mut last = None;
+        for link in selector.links() {
+            let mut located = self.store.find(&reference, &pick(link)).await?;
+            if let Located::Weights(head, weights) = located {
+                let chosen = match link {
+                    Selector::Label(label) => rollout::pick(label, &weights, key),
+                    _ => None,
+                };
+                located = match chosen {
+                    Some(version) => {
+                        self.store.find(&reference, &Pick::Exact(version.clone())).await?
+                    }
+                    None => Located::NoVersion(head),
+                };
+            }
+            match located {
+                Located::Version(both) => {
+                    viewed.check(Some(&both.0))?;
+                    return Ok(*both);
+                }
+                Located::NoVersion(head) | Located::Weights(head, _) => last = Some(head),
+                Located::NoPrompt => return Err(viewed.not_found()),
+            }
+        }
+        let head = viewed.check(last.as_ref())?;
+        Err(self.version_not_found(head, &selector.to_string()).await?)
+    }
+
+    pub(crate) async fn version_not_found(
+        &self,
+        head: &PromptHead,
+        selector: &str,
+    ) -> Result<RegistryError, StoreError> {
+        let newest = self.store.versions(&head.id, NAMED_VERSIONS).await?;
+        Ok(RegistryError::VersionNotFound {
+            slug: head.slug.clone(),
+            selector: selector.to_owned(),
+            available: newest.iter().map(|stored| stored.version.to_string()).collect(),
+        })
+    }
+
+    /// The versions of a prompt, highest first, at most 1000.
+    ///
+    /// # Errors
+    /// [`RegistryError::PromptNotFound`].
+    pub async fn versions(
+        &self,
+        access: &Access,
+        prompt: &PromptRef,
+    ) -> Result<Vec<Found>, RegistryError> {
+        let head = self.head(access, prompt).await?;
+        let versions = self.store.versions(&head.id, MAX_PAGE).await?;
+        Ok(versions.into_iter().map(|stored| found(head.clone(), stored)).collect())
+    }
+
+    /// A prompt without its versions, for those who may see it.
+    pub(crate) async fn head(
+        &self,
+        access: &Access,
+        prompt: &PromptRef,
+    ) -> Result<PromptHead, RegistryError> {
+        let viewed = Viewed::new(access, prompt);
+        let look = async {
+            let reference = viewed.reference()?;
+            let head = match self.store.find(&reference, &Pick::Latest).await? {
+                Located::Version(both) => Some(both.0),
+                Located::NoVersion(head) | Located::Weights(head, _) => Some(head),
+                Located::NoPrompt => None,
+            };
+            viewed.check(head.as_ref()).cloned()
+        };
+        match look.await {
+            Ok(head) => Ok(head),
+            Err(error) => Err(self.explain(access, error).await),
+        }
+    }
+
+    /// One page of prompts, each at its highest release (or, where there is none, at its highest
+    /// version). `query.projects` is narrowed to what the caller may see.
+    ///
+    /// # Errors
+    /// [`RegistryError::Invalid`] for a limit of 0 or above 1000.
+    pub async fn list(
+        &self,
+        access: &Access,
+        project: Option<&str>,
+        mut query: ListQuery,
+    ) -> Result<PromptPage, RegistryError> {
+        if query.limit == 0 || query.limit > MAX_PAGE {
+            let message = format!("is {}; it must be 1 to {MAX_PAGE}", query.limit);
+            return Err(RegistryError::invalid("limit", "out_of_range", message));
+        }
+        query.projects = access.narrow(project);
+        let (page, total) = self.store.list(&query).await?;
+        let prompts =
+            page.into_iter().map(|(head, stored)| Arc::new(found(head, stored).prompt)).collect();
+        Ok(PromptPage::new(prompts, total, query.limit, query.offset))
+    }
+
+    /// The audit trail of what the caller may see, oldest first: entries after `after`, at most
+    /// `limit` (1 to 1000). The trail of a prompt outlives it and is found by its UUID.
+    ///
+    /// # Errors
+    /// [`RegistryError::Store`].
+    pub async fn audit(
+        &self,
+        access: &Access,
+        prompt_id: Option<&str>,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<AuditEntry>, RegistryError> {
+        let query = AuditQuery {
+            projects: access.narrow(None),
+            prompt_id: prompt_id.map(str::to_owned),
+            after,
+            limit: limit.clamp(1, MAX_PAGE),
+        };
+        Ok(self.store.audit(&query).await?)
+    }
+
+    /// The projects that the caller may see, by id.
+    ///
+    /// # Errors
+    /// [`RegistryError::Store`].
+    pub async fn projects(&self, access: &Access) -> Result<Vec<Project>, RegistryError> {
+        let mut projects = self.store.projects().await?;
+        projects.retain(|project| access.allows(&project.id));
+        Ok(projects)
+    }
+
+    /// The modules of a project, by id; none of a project that the caller may not see.
+    ///
+    /// # Errors
+    /// [`RegistryError::Store`].
+    pub async fn modules(
+        &self,
+        access: &Access,
+        project: &str,
+    ) -> Result<Vec<Module>, RegistryError> {
+        if !access.allows(project) {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.modules(project).await?)
+    }
+}
+
+fn pick(link: &Selector) -> Pick {
+    match link {
+        Selector::Exact(version) => Pick::Exact(version.clone()),
+        Selector::Range { major, minor } => Pick::Range { major: *major, minor: *minor },
+        Selector::Label(label) => Pick::Label(label.clone()),
+        _ => Pick::Latest,
+    }
+}
+
+/// An exact version, for operations that change one.
+pub(crate) fn exact(field: &str, text: &str) -> Result<Version, RegistryError> {
+    text.parse().map_err(|error: promptops_types::VersionError| {
+        RegistryError::invalid(field, "invalid_version", error.to_string())
+    })
+}
+
+/// A stored version as a prompt on the wire.
+pub(crate) fn found(head: PromptHead, stored: StoredVersion) -> Found {
+    let StoredVersion { version, content, digest, updated_at, created_by, labels, .. } = stored;
+    let mut prompt = PromptResponse::default();
+    prompt.id = head.id;
+    prompt.slug = head.slug;
+    prompt.name = content.name;
+    prompt.description = content.description;
+    prompt.content = content.content;
+    prompt.messages = content.messages;
+    prompt.variables = content.variables;
+    prompt.target_models = content.target_models;
+    prompt.model_specific_prompts = content.model_specific_prompts;
+    prompt.template_format = content.template_format;
+    prompt.version = version.to_string();
+    prompt.labels = labels;
+    prompt.created_at = head.created_at;
+    prompt.updated_at = updated_at;
+    prompt.created_by = created_by;
+    prompt.tags = content.tags;
+    prompt.metadata = content.metadata;
+    prompt.module_id = content.module_id;
+    prompt.project_id = head.project;
+    prompt.digest = digest;
+    Found { prompt, revision: head.revision }
+}

@@ -1,0 +1,262 @@
+//! Loading what a decision wants to see, and making what it decided.
+
+use promptops_types::{Label, LabelTarget, Timestamp, Version};
+use rusqlite::{Connection, params};
+
+use super::connection::failed;
+use super::read;
+use super::rows::signed;
+use crate::{
+    Applied, AuditEntry, Decision, Op, PromptState, RegistryError, StoreError, StoredVersion,
+    Target,
+};
+
+/// Loads the state, asks, and makes the change, inside the caller's transaction.
+pub(super) fn change(
+    connection: &Connection,
+    target: &Target,
+    decide: &Decision,
+) -> Result<Applied, RegistryError> {
+    let store = |error: rusqlite::Error| RegistryError::Store(failed(&error));
+    let (before, prompt) = load(connection, target).map_err(store)?;
+    let change = decide(&before)?;
+    if change.ops.is_empty() {
+        let revision = before.head.as_ref().map_or(0, |head| head.revision);
+        return Ok(Applied { before, change, revision });
+    }
+    let mut prompt = prompt;
+    for op in &change.ops {
+        make(connection, &mut prompt, op)?;
+    }
+    let mut revision = 0;
+    for entry in &change.audit {
+        revision = record(connection, entry).map_err(store)?;
+    }
+    if let Some(prompt) = prompt {
+        derive(connection, prompt, revision).map_err(store)?;
+    }
+    Ok(Applied { before, change, revision })
+}
+
+fn load(connection: &Connection, target: &Target) -> rusqlite::Result<(PromptState, Option<i64>)> {
+    let reference = &target.reference;
+    let Some((head, prompt)) = read::head(connection, reference)? else {
+        return Ok((PromptState::default(), None));
+    };
+    let mut state = PromptState {
+        shown: read::shown(connection, reference)?,
+        labels: read::labels(connection, &head.id)?,
+        ..PromptState::default()
+    };
+    for version in &target.focus.versions {
+        if let Some((_, stored)) = read::exact(connection, reference, version)? {
+            state.versions.insert(version.clone(), stored);
+        }
+    }
+    if let Some(label) = &target.focus.label {
+        state.last_move = read::last_move(connection, &head.id, label.as_str())?;
+    }
+    if target.focus.all_numbers {
+        state.numbers = read::numbers(connection, prompt)?;
+    }
+    state.head = Some(head);
+    Ok((state, Some(prompt)))
+}
+
+fn make(connection: &Connection, prompt: &mut Option<i64>, op: &Op) -> Result<(), RegistryError> {
+    let store = |error: rusqlite::Error| RegistryError::Store(failed(&error));
+    if let Op::CreatePrompt { id, project, slug, at } = op {
+        *prompt = Some(create(connection, id, project, slug, *at).map_err(store)?);
+        return Ok(());
+    }
+    let key = prompt.ok_or_else(|| StoreError::Other("the change names no prompt".to_owned()))?;
+    match op {
+        Op::PutVersion(version) => put_version(connection, key, version),
+        Op::DeleteVersion(version) => connection
+            .prepare_cached("DELETE FROM versions WHERE prompt = ? AND version = ?")
+            .and_then(|mut delete| delete.execute(params![key, version.to_string()]))
+            .map(drop),
+        Op::SetLabel(label) => set_label(connection, key, label),
+        Op::RemoveLabel(label) => remove_label(connection, key, label.as_str()),
+        Op::DeletePrompt => {
+            *prompt = None;
+            delete_prompt(connection, key)
+        }
+        Op::CreatePrompt { .. } => Ok(()),
+    }
+    .map_err(store)
+}
+
+fn create(
+    connection: &Connection,
+    id: &str,
+    project: &str,
+    slug: &str,
+    at: Timestamp,
+) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "INSERT INTO projects (id, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![project, at.unix_micros()])?;
+    connection
+        .prepare_cached("INSERT INTO prompts (id, project, slug, created_at) VALUES (?, ?, ?, ?)")?
+        .insert(params![id, project, slug, at.unix_micros()])
+}
+
+fn put_version(
+    connection: &Connection,
+    prompt: i64,
+    stored: &StoredVersion,
+) -> rusqlite::Result<()> {
+    let body = serde_json::to_string(&stored.content)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO versions (prompt, version, sort_key, is_release, body, digest, \
+                 updated_at, created_by, message) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (prompt, version) DO UPDATE SET body = excluded.body, \
+                 digest = excluded.digest, updated_at = excluded.updated_at, \
+                 message = excluded.message",
+        )?
+        .execute(params![
+            prompt,
+            stored.version.to_string(),
+            stored.version.sort_key(),
+            !stored.version.is_prerelease(),
+            body,
+            stored.digest,
+            stored.updated_at.unix_micros(),
+            stored.created_by,
+            stored.message,
+        ])?;
+    raise_last_release(connection, prompt, &stored.version)
+}
+
+fn raise_last_release(
+    connection: &Connection,
+    prompt: i64,
+    version: &Version,
+) -> rusqlite::Result<()> {
+    if version.is_prerelease() {
+        return Ok(());
+    }
+    let last: Option<String> = connection
+        .prepare_cached("SELECT last_release FROM prompts WHERE pk = ?")?
+        .query_row([prompt], |row| row.get(0))?;
+    let is_higher =
+        last.and_then(|last| last.parse().ok()).is_none_or(|last: Version| last < *version);
+    if is_higher {
+        connection
+            .prepare_cached("UPDATE prompts SET last_release = ? WHERE pk = ?")?
+            .execute(params![version.to_string(), prompt])?;
+    }
+    Ok(())
+}
+
+fn set_label(connection: &Connection, prompt: i64, label: &Label) -> rusqlite::Result<()> {
+    remove_label(connection, prompt, label.label.as_str())?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO label_targets (prompt, label, version, weight, updated_at, updated_by) \
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )?;
+    for version in label.target.versions() {
+        let weight = match &label.target {
+            LabelTarget::Weights(weights) => weights.get(version),
+            _ => None,
+        };
+        insert.execute(params![
+            prompt,
+            label.label.as_str(),
+            version.to_string(),
+            weight,
+            label.updated_at.unix_micros(),
+            label.updated_by,
+        ])?;
+    }
+    Ok(())
+}
+
+fn remove_label(connection: &Connection, prompt: i64, label: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM label_targets WHERE prompt = ? AND label = ?")?
+        .execute(params![prompt, label])
+        .map(drop)
+}
+
+fn delete_prompt(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
+    for statement in [
+        "DELETE FROM label_targets WHERE prompt = ?",
+        "DELETE FROM versions WHERE prompt = ?",
+        "DELETE FROM prompt_tags WHERE prompt = ?",
+        "DELETE FROM prompt_search WHERE rowid = ?",
+        "DELETE FROM prompts WHERE pk = ?",
+    ] {
+        connection.prepare_cached(statement)?.execute([prompt])?;
+    }
+    Ok(())
+}
+
+/// Writes one line of the audit trail and gives its number.
+fn record(connection: &Connection, entry: &AuditEntry) -> rusqlite::Result<u64> {
+    let json = |target: &Option<LabelTarget>| {
+        target.as_ref().and_then(|target| serde_json::to_string(target).ok())
+    };
+    let seq = connection
+        .prepare_cached(
+            "INSERT INTO audit (at, actor, action, project, prompt_id, slug, version, label, \
+                 digest_before, digest_after, target_before, target_after, message) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .insert(params![
+            entry.at.unix_micros(),
+            entry.actor,
+            entry.action.as_str(),
+            entry.project,
+            entry.prompt_id,
+            entry.slug,
+            entry.version.as_ref().map(ToString::to_string),
+            entry.label.as_ref().map(ToString::to_string),
+            entry.digest_before,
+            entry.digest_after,
+            json(&entry.target_before),
+            json(&entry.target_after),
+            entry.message,
+        ])?;
+    Ok(seq.unsigned_abs())
+}
+
+/// Brings what is derived from the versions up to date: what is latest, what a list shows, filters
+/// and searches by.
+fn derive(connection: &Connection, prompt: i64, revision: u64) -> rusqlite::Result<()> {
+    const UPDATE_HEAD: &str = "UPDATE prompts SET revision = :revision, \
+             latest = (SELECT pk FROM versions WHERE prompt = :prompt AND is_release = 1 \
+                       ORDER BY sort_key DESC LIMIT 1), \
+             shown = (SELECT pk FROM versions WHERE prompt = :prompt \
+                      ORDER BY is_release DESC, sort_key DESC LIMIT 1), \
+             version_count = (SELECT count(*) FROM versions WHERE prompt = :prompt) \
+         WHERE pk = :prompt";
+    const UPDATE_SHOWN: &str = "UPDATE prompts SET name = v.body ->> 'name', \
+             module = v.body ->> 'module_id', updated_at = v.updated_at \
+         FROM versions v WHERE prompts.pk = ? AND v.pk = prompts.shown";
+    const STEPS: [&str; 5] = [
+        "DELETE FROM prompt_tags WHERE prompt = ?",
+        "INSERT INTO prompt_tags (prompt, tag) SELECT p.pk, tag.value FROM prompts p \
+             JOIN versions v ON v.pk = p.shown, json_each(v.body, '$.tags') tag WHERE p.pk = ?",
+        "DELETE FROM prompt_search WHERE rowid = ?",
+        "INSERT INTO prompt_search (rowid, slug, name, description) \
+             SELECT p.pk, p.slug, p.name, v.body ->> 'description' FROM prompts p \
+             JOIN versions v ON v.pk = p.shown WHERE p.pk = ?",
+        "INSERT INTO modules (project, id, created_at) SELECT project, module, updated_at \
+             FROM prompts WHERE pk = ? AND module IS NOT NULL ON CONFLICT DO NOTHING",
+    ];
+    connection
+        .prepare_cached(UPDATE_HEAD)?
+        .execute(rusqlite::named_params! { ":revision": signed(revision), ":prompt": prompt })?;
+    connection.prepare_cached(UPDATE_SHOWN)?.execute([prompt])?;
+    for step in STEPS {
+        connection.prepare_cached(step)?.execute([prompt])?;
+    }
+    Ok(())
+}

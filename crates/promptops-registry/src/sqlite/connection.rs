@@ -1,0 +1,140 @@
+//! Opening a file: what it must be, its settings, and its schema.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::StoreError;
+
+/// Marks a file as a PromptOps registry (`PrOp`), in the place that SQLite keeps for this.
+const APPLICATION_ID: i32 = 0x5072_4F70;
+
+/// The schema, one script a version. A script never changes once it has been released.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_registry.sql")];
+
+/// How long a statement waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Prepared statements kept per connection: every statement of this store.
+const STATEMENTS: usize = 64;
+
+/// Where a store is.
+#[derive(Debug)]
+pub(super) enum Place {
+    File(PathBuf),
+    Memory,
+}
+
+impl Place {
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Memory => ":memory:".to_owned(),
+        }
+    }
+
+    /// Opens a connection that may write, and brings the schema up to date.
+    pub(super) fn open(&self) -> Result<Connection, StoreError> {
+        let mut connection = self.connect(OpenFlags::SQLITE_OPEN_CREATE)?;
+        self.check_kind(&connection)?;
+        let in_file = |error: rusqlite::Error| match failed(&error) {
+            StoreError::Other(reason) => StoreError::CannotOpen { path: self.name(), reason },
+            other => other,
+        };
+        if matches!(self, Self::File(_)) {
+            let wal = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+            connection.query_row("PRAGMA journal_mode = WAL", [], wal).map_err(in_file)?;
+        }
+        // FULL syncs the log at every commit: NORMAL loses acknowledged changes in a power cut.
+        connection.execute_batch("PRAGMA synchronous = FULL").map_err(in_file)?;
+        self.migrate(&mut connection)?;
+        Ok(connection)
+    }
+
+    /// Opens a connection to a migrated file that only reads.
+    pub(super) fn open_reader(&self) -> Result<Connection, StoreError> {
+        let connection = self.connect(OpenFlags::empty())?;
+        connection.execute_batch("PRAGMA query_only = ON").map_err(|error| failed(&error))?;
+        Ok(connection)
+    }
+
+    fn connect(&self, more: OpenFlags) -> Result<Connection, StoreError> {
+        let cannot = |error: rusqlite::Error| match failed(&error) {
+            known @ (StoreError::NotARegistry { .. } | StoreError::Busy) => known,
+            _ => StoreError::CannotOpen { path: self.name(), reason: error.to_string() },
+        };
+        let connection = match self {
+            Self::File(path) => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                Connection::open_with_flags(path, flags | more)
+            }
+            Self::Memory => Connection::open_in_memory(),
+        }
+        .map_err(cannot)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(cannot)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection
+            .execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF")
+            .map_err(cannot)?;
+        Ok(connection)
+    }
+
+    /// Refuses a file that is no registry before anything is written to it.
+    fn check_kind(&self, connection: &Connection) -> Result<(), StoreError> {
+        let not = |reason: String| StoreError::NotARegistry { path: self.name(), reason };
+        let application = connection
+            .query_row("PRAGMA application_id", [], |row| row.get::<_, i32>(0))
+            .map_err(|error| match error.sqlite_error_code() {
+                Some(ErrorCode::NotADatabase) => not("it is not a SQLite database".to_owned()),
+                _ => failed(&error),
+            })?;
+        if application == APPLICATION_ID {
+            return Ok(());
+        }
+        let objects: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+            .map_err(|error| failed(&error))?;
+        if application != 0 || objects != 0 {
+            return Err(not("it is the SQLite database of another program".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn migrate(&self, connection: &mut Connection) -> Result<(), StoreError> {
+        let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| failed(&error))?;
+        // Read under the lock: another process may have migrated the file since it was opened.
+        let found: u32 = transaction
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .map_err(|error| failed(&error))?;
+        if found > known {
+            return Err(StoreError::NewerSchema { path: self.name(), found, known });
+        }
+        if found == known {
+            return Ok(());
+        }
+        let missing = MIGRATIONS.iter().skip(found as usize);
+        missing
+            .copied()
+            .try_for_each(|script| transaction.execute_batch(script))
+            .and_then(|()| transaction.pragma_update(None, "application_id", APPLICATION_ID))
+            .and_then(|()| transaction.pragma_update(None, "user_version", known))
+            .and_then(|()| transaction.commit())
+            .map_err(|error| failed(&error))
+    }
+}
+
+/// What a SQLite error means to a user.
+pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
+    let reason = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly(reason),
+        Some(ErrorCode::DiskFull) => StoreError::Full(reason),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(reason),
+        _ => StoreError::Other(reason),
+    }
+}

@@ -1,0 +1,129 @@
+//! The SQLite store: one file, or memory.
+//!
+//! Write-ahead log with `synchronous=FULL`, so a change that was acknowledged survives a power
+//! cut. One thread writes and groups the changes that wait into one transaction; reads run inline
+//! on connections of their own, since a point read takes less time than handing it to a thread.
+
+mod apply;
+mod connection;
+mod list;
+mod read;
+mod rows;
+mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use promptops_types::Label;
+use rusqlite::Connection;
+
+use self::connection::{Place, failed};
+use self::writer::Writer;
+use crate::{
+    Applied, AuditEntry, AuditQuery, Decide, ListQuery, Located, Module, NamedPrompt, Pick,
+    Project, PromptHead, Reference, RegistryError, Store, StoreError, StoredVersion, Target,
+};
+
+/// Connections that read beside the writer.
+const READERS: usize = 4;
+
+/// Prompts in one SQLite file, or in memory.
+///
+/// Several processes may have the same file open; SQLite's own locks keep their writes apart.
+#[derive(Debug)]
+pub struct SqliteStore {
+    readers: Vec<Arc<Mutex<Connection>>>,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens a file, or creates it; its folder has to be there. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// [`StoreError::CannotOpen`], [`StoreError::NotARegistry`], [`StoreError::NewerSchema`],
+    /// [`StoreError::Busy`] when another process keeps it locked for five seconds.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let place = Place::File(path.as_ref().to_owned());
+        let writer = place.open()?;
+        let readers = (0..READERS)
+            .map(|_| place.open_reader().map(|reader| Arc::new(Mutex::new(reader))))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { readers, writer: Writer::start(Arc::new(Mutex::new(writer)))? })
+    }
+
+    /// An empty store in memory, gone when it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Other`] when there is no memory left.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        // One connection for everything: its lock is held for a whole group of changes, so a read
+        // never sees half of one.
+        let connection = Arc::new(Mutex::new(Place::Memory.open()?));
+        Ok(Self { readers: vec![connection.clone()], writer: Writer::start(connection)? })
+    }
+
+    /// Runs a read on a connection that nobody uses now, or waits for the first.
+    fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let free = self.readers.iter().find_map(|reader| reader.try_lock().ok());
+        let reader = free.unwrap_or_else(|| lock(&self.readers[0]));
+        query(&reader).map_err(|error| failed(&error))
+    }
+}
+
+/// A panic elsewhere does not damage a connection: SQLite rolls an open transaction back.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store for SqliteStore {
+    async fn find(&self, reference: &Reference, pick: &Pick) -> Result<Located, StoreError> {
+        self.read(|connection| read::find(connection, reference, pick))
+    }
+
+    async fn versions(
+        &self,
+        prompt_id: &str,
+        limit: u64,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        self.read(|connection| read::versions(connection, prompt_id, limit))
+    }
+
+    async fn labels(&self, prompt_id: &str) -> Result<Vec<Label>, StoreError> {
+        self.read(|connection| read::labels(connection, prompt_id))
+    }
+
+    async fn list(
+        &self,
+        query: &ListQuery,
+    ) -> Result<(Vec<(PromptHead, StoredVersion)>, u64), StoreError> {
+        self.read(|connection| list::list(connection, query))
+    }
+
+    async fn similar(
+        &self,
+        projects: Option<&[String]>,
+        text: &str,
+        limit: u64,
+    ) -> Result<Vec<NamedPrompt>, StoreError> {
+        self.read(|connection| list::similar(connection, projects, text, limit))
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+        self.read(|connection| read::audit(connection, query))
+    }
+
+    async fn projects(&self) -> Result<Vec<Project>, StoreError> {
+        self.read(list::projects)
+    }
+
+    async fn modules(&self, project: &str) -> Result<Vec<Module>, StoreError> {
+        self.read(|connection| list::modules(connection, project))
+    }
+
+    async fn change(&self, target: Target, decide: Decide) -> Result<Applied, RegistryError> {
+        self.writer.change(target, decide).await
+    }
+}

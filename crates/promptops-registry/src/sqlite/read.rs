@@ -1,0 +1,224 @@
+//! Point reads: one prompt, its versions, labels and audit trail.
+
+use promptops_types::{Label, LabelTarget, Version};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::rows::{self, VERSION_COLUMNS, head_and_version, signed};
+use crate::{AuditEntry, AuditQuery, Located, Pick, PromptHead, Reference, StoredVersion};
+
+/// `prompts p` by reference: by id where `:id` is given, by project and slug otherwise. Two
+/// statements would do the same with two query plans; SQLite takes the right index for each half.
+macro_rules! by_reference {
+    () => {
+        "p.pk = coalesce((SELECT pk FROM prompts WHERE id = :id), \
+         (SELECT pk FROM prompts WHERE project = :project AND slug = :slug))"
+    };
+}
+
+/// A version of the prompt that `by_reference` finds.
+macro_rules! select_version {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            head_and_version!(),
+            " FROM prompts p JOIN versions v ON ",
+            $condition,
+            " WHERE ",
+            by_reference!()
+        )
+    };
+}
+
+const LATEST: &str = select_version!("v.pk = p.latest");
+const EXACT: &str = select_version!("v.prompt = p.pk AND v.version = :version");
+const RANGE: &str = concat!(
+    select_version!(
+        "v.prompt = p.pk AND v.is_release = 1 AND v.sort_key >= :from AND v.sort_key < :to"
+    ),
+    " ORDER BY v.sort_key DESC LIMIT 1"
+);
+const SHOWN: &str = select_version!("v.pk = p.shown");
+const HEAD: &str = concat!(
+    "SELECT p.id, p.project, p.slug, p.created_at, p.revision, p.last_release, p.version_count, \
+     p.pk FROM prompts p WHERE ",
+    by_reference!()
+);
+const LABELS: &str = "SELECT l.label, l.version, l.weight, l.updated_at, l.updated_by \
+     FROM label_targets l JOIN prompts p ON p.pk = l.prompt \
+     WHERE p.id = ? ORDER BY l.label, l.version";
+const ONE_LABEL: &str = "SELECT l.label, l.version, l.weight, l.updated_at, l.updated_by \
+     FROM label_targets l JOIN prompts p ON p.pk = l.prompt \
+     WHERE p.id = ? AND l.label = ? ORDER BY l.version";
+
+/// The parts of a reference as statement parameters: id, project, slug.
+fn parts(reference: &Reference) -> (Option<&str>, Option<&str>, Option<&str>) {
+    match reference {
+        Reference::Id(id) => (Some(id), None, None),
+        Reference::Slug { project, slug } => (None, Some(project), Some(slug)),
+    }
+}
+
+fn both(row: &Row<'_>) -> rusqlite::Result<(PromptHead, StoredVersion)> {
+    Ok((rows::head(row)?, rows::version(row, VERSION_COLUMNS)?))
+}
+
+pub(super) fn find(
+    connection: &Connection,
+    reference: &Reference,
+    pick: &Pick,
+) -> rusqlite::Result<Located> {
+    let (id, project, slug) = parts(reference);
+    let reference_params = named_params! { ":id": id, ":project": project, ":slug": slug };
+    let found = match pick {
+        Pick::Latest => {
+            connection.prepare_cached(LATEST)?.query_row(reference_params, both).optional()?
+        }
+        Pick::Exact(version) => exact(connection, reference, version)?,
+        Pick::Range { major, minor } => {
+            let from = Version::sort_prefix(*major, *minor);
+            // Sorts after every key that begins with the prefix.
+            let to = format!("{from}\u{7f}");
+            let range = named_params! {
+                ":id": id, ":project": project, ":slug": slug, ":from": from, ":to": to
+            };
+            connection.prepare_cached(RANGE)?.query_row(range, both).optional()?
+        }
+        Pick::Label(name) => {
+            let Some((head, _)) = head(connection, reference)? else {
+                return Ok(Located::NoPrompt);
+            };
+            let mut statement = connection.prepare_cached(ONE_LABEL)?;
+            let label_rows =
+                statement.query_map(params![head.id, name.as_str()], rows::label_row)?;
+            match rows::labels(label_rows)?.pop().map(|label| label.target) {
+                Some(LabelTarget::Version(version)) => exact(connection, reference, &version)?,
+                Some(LabelTarget::Weights(weights)) => return Ok(Located::Weights(head, weights)),
+                _ => None,
+            }
+        }
+    };
+    Ok(match found {
+        Some(found) => Located::Version(Box::new(found)),
+        None => match head(connection, reference)? {
+            Some((head, _)) => Located::NoVersion(head),
+            None => Located::NoPrompt,
+        },
+    })
+}
+
+/// One version of a prompt.
+pub(super) fn exact(
+    connection: &Connection,
+    reference: &Reference,
+    version: &Version,
+) -> rusqlite::Result<Option<(PromptHead, StoredVersion)>> {
+    let (id, project, slug) = parts(reference);
+    let params = named_params! {
+        ":id": id, ":project": project, ":slug": slug, ":version": version.to_string()
+    };
+    connection.prepare_cached(EXACT)?.query_row(params, both).optional()
+}
+
+/// A prompt and its key in the store.
+pub(super) fn head(
+    connection: &Connection,
+    reference: &Reference,
+) -> rusqlite::Result<Option<(PromptHead, i64)>> {
+    let (id, project, slug) = parts(reference);
+    connection
+        .prepare_cached(HEAD)?
+        .query_row(named_params! { ":id": id, ":project": project, ":slug": slug }, |row| {
+            Ok((rows::head(row)?, row.get(7)?))
+        })
+        .optional()
+}
+
+/// The version that a list shows.
+pub(super) fn shown(
+    connection: &Connection,
+    reference: &Reference,
+) -> rusqlite::Result<Option<StoredVersion>> {
+    let (id, project, slug) = parts(reference);
+    connection
+        .prepare_cached(SHOWN)?
+        .query_row(named_params! { ":id": id, ":project": project, ":slug": slug }, both)
+        .optional()
+        .map(|found| found.map(|(_, version)| version))
+}
+
+pub(super) fn versions(
+    connection: &Connection,
+    prompt_id: &str,
+    limit: u64,
+) -> rusqlite::Result<Vec<StoredVersion>> {
+    const VERSIONS: &str = concat!(
+        "SELECT ",
+        head_and_version!(),
+        " FROM prompts p JOIN versions v ON v.prompt = p.pk WHERE p.id = ? \
+         ORDER BY v.sort_key DESC LIMIT ?"
+    );
+    let mut statement = connection.prepare_cached(VERSIONS)?;
+    let found = statement
+        .query_map(params![prompt_id, signed(limit)], |row| rows::version(row, VERSION_COLUMNS))?;
+    found.collect()
+}
+
+/// The numbers of all versions, highest first.
+pub(super) fn numbers(connection: &Connection, prompt: i64) -> rusqlite::Result<Vec<Version>> {
+    connection
+        .prepare_cached("SELECT version FROM versions WHERE prompt = ? ORDER BY sort_key DESC")?
+        .query_map([prompt], |row| rows::text(row, 0))?
+        .collect()
+}
+
+pub(super) fn labels(connection: &Connection, prompt_id: &str) -> rusqlite::Result<Vec<Label>> {
+    let mut statement = connection.prepare_cached(LABELS)?;
+    rows::labels(statement.query_map([prompt_id], rows::label_row)?)
+}
+
+/// Before and after of the last move of a label.
+pub(super) fn last_move(
+    connection: &Connection,
+    prompt_id: &str,
+    label: &str,
+) -> rusqlite::Result<Option<(Option<LabelTarget>, Option<LabelTarget>)>> {
+    connection
+        .prepare_cached(
+            "SELECT target_before, target_after FROM audit \
+             WHERE prompt_id = ? AND label = ? ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row([prompt_id, label], |row| {
+            Ok((rows::label_target(row, 0)?, rows::label_target(row, 1)?))
+        })
+        .optional()
+}
+
+pub(super) fn audit(
+    connection: &Connection,
+    query: &AuditQuery,
+) -> rusqlite::Result<Vec<AuditEntry>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, at, actor, action, project, prompt_id, slug, version, label, \
+             digest_before, digest_after, target_before, target_after, message \
+         FROM audit \
+         WHERE seq > :after \
+           AND (:prompt_id IS NULL OR prompt_id = :prompt_id) \
+           AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects))) \
+         ORDER BY seq LIMIT :limit",
+    )?;
+    let entries = statement.query_map(
+        named_params! {
+            ":after": signed(query.after),
+            ":prompt_id": query.prompt_id,
+            ":projects": query.projects.as_deref().map(json_list),
+            ":limit": signed(query.limit),
+        },
+        rows::audit,
+    )?;
+    entries.collect()
+}
+
+/// A list as one statement parameter, for `json_each`.
+pub(super) fn json_list(items: &[String]) -> String {
+    serde_json::Value::from(items.to_vec()).to_string()
+}

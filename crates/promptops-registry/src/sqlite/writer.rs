@@ -1,0 +1,123 @@
+//! The one thread that writes. Changes that wait while a transaction is synced to disk go into the
+//! next one together, so many writers share the cost of one sync.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use super::connection::failed;
+use super::{apply, lock};
+use crate::{Applied, Decide, RegistryError, StoreError, Target};
+
+/// Changes that may wait; beyond it, callers wait to hand theirs in.
+const QUEUE: usize = 1024;
+
+/// Most changes in one transaction, so that the first does not wait for ever.
+const GROUP: usize = 256;
+
+struct Job {
+    target: Target,
+    decide: Decide,
+    reply: oneshot::Sender<Result<Applied, RegistryError>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    /// `None` only while dropping.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Arc<Mutex<Connection>>) -> Result<Self, StoreError> {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("promptops-writer".to_owned())
+            .spawn(move || run(&connection, queue))
+            .map_err(|error| StoreError::Other(error.to_string()))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    pub(super) async fn change(
+        &self,
+        target: Target,
+        decide: Decide,
+    ) -> Result<Applied, RegistryError> {
+        let (reply, answer) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
+        jobs.send(Job { target, decide, reply }).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for Writer {
+    /// Waits until what was handed in is written and the file is closed.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the writer has reached its callers as `Closed` already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(connection: &Mutex<Connection>, mut queue: mpsc::Receiver<Job>) {
+    while let Some(first) = queue.blocking_recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(next) = queue.try_recv()
+        {
+            group.push(next);
+        }
+        // A caller that has gone before its change began wants nothing written.
+        group.retain(|job| !job.reply.is_closed());
+        commit(&mut lock(connection), group);
+    }
+}
+
+fn commit(connection: &mut Connection, group: Vec<Job>) {
+    let mut results = Vec::with_capacity(group.len());
+    let outcome = write_all(connection, &group, &mut results);
+    for (index, job) in group.into_iter().enumerate() {
+        let result = match (&outcome, results.get_mut(index).map(Option::take)) {
+            // What was refused was refused, whatever became of the rest.
+            (_, Some(Some(Err(refused)))) => Err(refused),
+            (Err(error), _) => Err(RegistryError::Store(error.clone())),
+            (Ok(()), Some(Some(Ok(applied)))) => Ok(applied),
+            (Ok(()), _) => Err(RegistryError::Store(StoreError::Closed)),
+        };
+        // A caller that no longer listens does not undo what is written.
+        let _ = job.reply.send(result);
+    }
+}
+
+/// Makes every change of a group in one transaction, each in a savepoint of its own, so that a
+/// refused one leaves the others alone.
+fn write_all(
+    connection: &mut Connection,
+    group: &[Job],
+    results: &mut Vec<Option<Result<Applied, RegistryError>>>,
+) -> Result<(), StoreError> {
+    let failed = |error: rusqlite::Error| failed(&error);
+    let mut transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    for job in group {
+        let savepoint = transaction.savepoint().map_err(failed)?;
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            apply::change(&savepoint, &job.target, job.decide.as_ref())
+        }));
+        let result = made.unwrap_or_else(|_| {
+            Err(RegistryError::Store(StoreError::Other("a decision panicked".to_owned())))
+        });
+        if result.is_ok() {
+            savepoint.commit().map_err(failed)?;
+        } else {
+            savepoint.finish().map_err(failed)?;
+        }
+        results.push(Some(result));
+    }
+    transaction.commit().map_err(failed)
+}

@@ -1,0 +1,349 @@
+//! The suite that every [`Store`] has to pass. Call [`check`] from a test with a function that
+//! opens an empty store.
+#![expect(clippy::unwrap_used, reason = "a contract fails by panicking, in a test")]
+
+use std::future::Future;
+use std::sync::Arc;
+
+use promptops_types::{Label, LabelName, LabelTarget, SortBy, SortOrder, Timestamp, Version};
+
+use super::{
+    Action, Applied, AuditEntry, AuditQuery, Change, Focus, ListQuery, Located, Op, Pick,
+    PromptState, Reference, SharedStore, Store, StoredVersion, Target,
+};
+use crate::{RegistryError, VersionContent};
+
+/// Runs every case, each on a store of its own.
+///
+/// # Panics
+/// At the first promise that is not kept.
+pub async fn check<F, O>(open: F)
+where
+    F: Fn() -> O,
+    O: Future<Output = SharedStore>,
+{
+    finds_what_was_put(&open().await).await;
+    a_refused_change_leaves_nothing(&open().await).await;
+    a_change_that_fails_half_way_leaves_nothing(&open().await).await;
+    labels_point_at_versions_that_there_are(&open().await).await;
+    deleting_keeps_the_trail_and_the_last_release(&open().await).await;
+    lists_filter_sort_and_page(&open().await).await;
+    the_audit_trail_is_in_order(&open().await).await;
+    decisions_never_see_the_same_state_twice(&open().await).await;
+}
+
+fn version(text: &str) -> Version {
+    text.parse().unwrap()
+}
+
+fn label(text: &str) -> LabelName {
+    text.parse().unwrap()
+}
+
+fn by_slug(slug: &str) -> Reference {
+    Reference::Slug { project: "default".to_owned(), slug: slug.to_owned() }
+}
+
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_unix_micros(micros)
+}
+
+fn stored(number: &str, content: VersionContent) -> StoredVersion {
+    StoredVersion {
+        version: version(number),
+        content,
+        digest: format!("digest of {number}"),
+        updated_at: at(1),
+        created_by: "contract".to_owned(),
+        message: None,
+        labels: Vec::new(),
+    }
+}
+
+fn named(name: &str) -> VersionContent {
+    VersionContent { name: name.to_owned(), content: "{{ x }}".to_owned(), ..Default::default() }
+}
+
+fn entry(slug: &str, action: Action) -> AuditEntry {
+    AuditEntry {
+        seq: 0,
+        at: at(1),
+        actor: "contract".to_owned(),
+        action,
+        project: "default".to_owned(),
+        prompt_id: format!("id of {slug}"),
+        slug: slug.to_owned(),
+        version: None,
+        label: None,
+        digest_before: None,
+        digest_after: None,
+        target_before: None,
+        target_after: None,
+        message: None,
+    }
+}
+
+async fn apply(store: &SharedStore, slug: &str, ops: Vec<Op>) -> Result<Applied, RegistryError> {
+    let target = Target { reference: by_slug(slug), focus: Focus::default() };
+    let change = Change { ops, audit: vec![entry(slug, Action::Publish)] };
+    store.change(target, Arc::new(move |_: &PromptState| Ok(change.clone()))).await
+}
+
+fn put(number: &str, content: VersionContent) -> Op {
+    Op::PutVersion(Box::new(stored(number, content)))
+}
+
+fn create(slug: &str, micros: i64) -> Op {
+    Op::CreatePrompt {
+        id: format!("id of {slug}"),
+        project: "default".to_owned(),
+        slug: slug.to_owned(),
+        at: at(micros),
+    }
+}
+
+fn point(name: &str, target: LabelTarget) -> Op {
+    Op::SetLabel(Label::new(label(name), target, at(2), "contract".to_owned()))
+}
+
+async fn find(store: &SharedStore, slug: &str, pick: Pick) -> Option<StoredVersion> {
+    match store.find(&by_slug(slug), &pick).await.unwrap() {
+        Located::Version(found) => Some(found.1),
+        _ => None,
+    }
+}
+
+async fn found_number(store: &SharedStore, slug: &str, pick: Pick) -> Option<String> {
+    find(store, slug, pick).await.map(|found| found.version.to_string())
+}
+
+async fn finds_what_was_put(store: &SharedStore) {
+    let odd = VersionContent {
+        name: "o'dd \"name\" 🎉".to_owned(),
+        content: "line\r\n{\"a\": {{ x }}}\0".to_owned(),
+        ..Default::default()
+    };
+    let mut ops = vec![create("a/b c", 1), put("1.0.0", odd.clone())];
+    for number in ["1.2.0", "1.10.0", "2.0.0-beta.2", "2.0.0-beta.11"] {
+        ops.push(put(number, named(number)));
+    }
+    let applied = apply(store, "a/b c", ops).await.unwrap();
+    assert!(applied.revision > 0);
+
+    assert_eq!(find(store, "a/b c", Pick::Exact(version("1.0.0"))).await.unwrap().content, odd);
+    let number = |pick| found_number(store, "a/b c", pick);
+    assert_eq!(number(Pick::Latest).await.as_deref(), Some("1.10.0"));
+    let range = |major, minor| Pick::Range { major, minor };
+    assert_eq!(number(range(1, None)).await.as_deref(), Some("1.10.0"));
+    assert_eq!(number(range(1, Some(2))).await.as_deref(), Some("1.2.0"));
+    assert_eq!(number(range(1, Some(1))).await, None);
+    assert_eq!(number(range(2, None)).await, None, "a range selects no pre-release");
+    assert_eq!(number(Pick::Exact(version("2.0.0-beta.2"))).await.as_deref(), Some("2.0.0-beta.2"));
+
+    let by_id = Reference::Id("id of a/b c".to_owned());
+    let Located::Version(found) = store.find(&by_id, &Pick::Latest).await.unwrap() else {
+        panic!("not found by id");
+    };
+    assert_eq!((found.0.version_count, found.0.revision), (5, applied.revision));
+    assert_eq!(found.0.last_release, Some(version("1.10.0")));
+
+    let none = store.find(&by_slug("A/B C"), &Pick::Latest).await.unwrap();
+    assert_eq!(none, Located::NoPrompt, "slugs differ by case");
+    let elsewhere = Reference::Slug { project: "other".to_owned(), slug: "a/b c".to_owned() };
+    assert_eq!(store.find(&elsewhere, &Pick::Latest).await.unwrap(), Located::NoPrompt);
+    let absent = store.find(&by_slug("a/b c"), &Pick::Label(label("gone"))).await.unwrap();
+    assert!(matches!(absent, Located::NoVersion(_)));
+
+    let numbers: Vec<_> = store.versions("id of a/b c", 3).await.unwrap();
+    let numbers: Vec<_> = numbers.iter().map(|found| found.version.to_string()).collect();
+    assert_eq!(numbers, ["2.0.0-beta.11", "2.0.0-beta.2", "1.10.0"]);
+}
+
+async fn a_refused_change_leaves_nothing(store: &SharedStore) {
+    let target = Target { reference: by_slug("a"), focus: Focus::default() };
+    let refuse = |state: &PromptState| {
+        assert_eq!(*state, PromptState::default());
+        Err(RegistryError::SlugTaken { slug: "a".to_owned(), project: "p".to_owned() })
+    };
+    let error = store.change(target, Arc::new(refuse)).await.unwrap_err();
+    assert!(matches!(error, RegistryError::SlugTaken { .. }), "{error:?}");
+    assert_eq!(store.find(&by_slug("a"), &Pick::Latest).await.unwrap(), Located::NoPrompt);
+    assert!(store.audit(&AuditQuery { limit: 9, ..Default::default() }).await.unwrap().is_empty());
+}
+
+async fn a_change_that_fails_half_way_leaves_nothing(store: &SharedStore) {
+    apply(store, "a", vec![create("a", 1), put("1.0.0", named("a"))]).await.unwrap();
+    let to_nowhere = point("production", LabelTarget::Version(version("9.9.9")));
+    let error = apply(store, "a", vec![put("1.1.0", named("b")), to_nowhere]).await.unwrap_err();
+    assert!(matches!(error, RegistryError::Store(_)), "{error:?}");
+    assert_eq!(found_number(store, "a", Pick::Latest).await.as_deref(), Some("1.0.0"));
+    let same_slug = apply(store, "a", vec![create("a", 2), put("1.0.0", named("c"))]).await;
+    assert!(same_slug.is_err(), "a slug is taken once");
+    assert_eq!(find(store, "a", Pick::Latest).await.unwrap().content.name, "a");
+    assert_eq!(store.audit(&AuditQuery { limit: 9, ..Default::default() }).await.unwrap().len(), 1);
+}
+
+async fn labels_point_at_versions_that_there_are(store: &SharedStore) {
+    let versions = vec![create("a", 1), put("1.0.0", named("a")), put("1.1.0", named("a"))];
+    apply(store, "a", versions).await.unwrap();
+    let weights = LabelTarget::Weights([(version("1.0.0"), 90), (version("1.1.0"), 10)].into());
+    let one = LabelTarget::Version(version("1.0.0"));
+    let ops = vec![point("production", one.clone()), point("canary", weights.clone())];
+    apply(store, "a", ops).await.unwrap();
+
+    let labels = store.labels("id of a").await.unwrap();
+    let told: Vec<_> = labels.iter().map(|l| (l.label.as_str(), &l.target)).collect();
+    assert_eq!(told, [("canary", &weights), ("production", &one)]);
+    let production = Pick::Label(label("production"));
+    assert_eq!(found_number(store, "a", production.clone()).await.as_deref(), Some("1.0.0"));
+    let found = store.find(&by_slug("a"), &Pick::Label(label("canary"))).await.unwrap();
+    assert!(matches!(found, Located::Weights(_, ref got) if got.len() == 2), "{found:?}");
+    let first = find(store, "a", Pick::Exact(version("1.0.0"))).await.unwrap();
+    assert_eq!(first.labels, ["canary", "production"]);
+
+    let frozen = apply(store, "a", vec![Op::DeleteVersion(version("1.0.0"))]).await;
+    assert!(frozen.is_err(), "a version goes only after its labels");
+
+    let moved = point("production", LabelTarget::Version(version("1.1.0")));
+    apply(store, "a", vec![moved, Op::RemoveLabel(label("canary"))]).await.unwrap();
+    assert_eq!(found_number(store, "a", production).await.as_deref(), Some("1.1.0"));
+    assert_eq!(store.labels("id of a").await.unwrap().len(), 1);
+}
+
+async fn deleting_keeps_the_trail_and_the_last_release(store: &SharedStore) {
+    let versions = vec![create("a", 1), put("1.0.0", named("a")), put("3.0.0", named("a"))];
+    let first = apply(store, "a", versions).await.unwrap();
+    apply(store, "a", vec![Op::DeleteVersion(version("3.0.0"))]).await.unwrap();
+    let Located::Version(found) = store.find(&by_slug("a"), &Pick::Latest).await.unwrap() else {
+        panic!("the other version is gone");
+    };
+    assert_eq!(found.1.version, version("1.0.0"));
+    assert_eq!(found.0.last_release, Some(version("3.0.0")));
+
+    apply(store, "a", vec![Op::DeletePrompt]).await.unwrap();
+    assert_eq!(store.find(&by_slug("a"), &Pick::Latest).await.unwrap(), Located::NoPrompt);
+    assert!(store.versions("id of a", 9).await.unwrap().is_empty());
+    let again = apply(store, "a", vec![create("a", 2), put("1.0.0", named("a"))]).await.unwrap();
+    assert!(again.revision > first.revision, "a revision is never used again");
+    let trail =
+        AuditQuery { prompt_id: Some("id of a".to_owned()), limit: 9, ..Default::default() };
+    assert_eq!(store.audit(&trail).await.unwrap().len(), 4);
+}
+
+async fn lists_filter_sort_and_page(store: &SharedStore) {
+    for (index, (slug, name, tags)) in [
+        ("one", "Beta", vec!["x", "y"]),
+        ("two", "alpha 100% \"sure\"", vec!["x"]),
+        ("three", "Gamma", vec![]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let content = VersionContent {
+            tags: tags.into_iter().map(str::to_owned).collect(),
+            module_id: (slug != "three").then(|| "m".to_owned()),
+            description: format!("the {slug} text"),
+            ..named(name)
+        };
+        let micros = i64::try_from(index).unwrap();
+        apply(store, slug, vec![create(slug, micros), put("1.0.0", content)]).await.unwrap();
+    }
+    let slugs = async |query: ListQuery| {
+        let (page, total) = store.list(&query).await.unwrap();
+        (page.into_iter().map(|(head, _)| head.slug).collect::<Vec<_>>().join(" "), total)
+    };
+    let all = ListQuery { limit: 10, ..ListQuery::default() };
+    assert_eq!(slugs(all.clone()).await, ("three two one".to_owned(), 3));
+    let by_name = ListQuery { sort_by: SortBy::Name, sort_order: SortOrder::Asc, ..all.clone() };
+    assert_eq!(slugs(by_name.clone()).await, ("two one three".to_owned(), 3));
+    let page = ListQuery { offset: 1, limit: 1, ..by_name };
+    assert_eq!(slugs(page).await, ("one".to_owned(), 3));
+    let tags = ListQuery { tags: vec!["x".to_owned(), "y".to_owned()], ..all.clone() };
+    assert_eq!(slugs(tags).await, ("one".to_owned(), 1));
+    let module = ListQuery { module: Some("m".to_owned()), ..all.clone() };
+    assert_eq!(slugs(module).await, ("two one".to_owned(), 2));
+    let nowhere = ListQuery { projects: Some(Vec::new()), ..all.clone() };
+    assert_eq!(slugs(nowhere).await, (String::new(), 0));
+    for (text, expected) in [
+        ("ALPHA", "two"),
+        ("0% \"sure", "two"),
+        ("wo tex", "two"),
+        ("bE", "one"),
+        ("%", "two"),
+        ("OR NOT", ""),
+        ("\0\0\0", ""),
+        ("' --", ""),
+    ] {
+        let query = ListQuery { text: Some(text.to_owned()), ..all.clone() };
+        assert_eq!(slugs(query).await.0, expected, "{text:?}");
+    }
+
+    let similar = store.similar(None, "thre", 5).await.unwrap();
+    assert_eq!(similar.first().map(|named| &*named.slug), Some("three"));
+    assert!(store.similar(Some(&[]), "thre", 5).await.unwrap().is_empty());
+    for text in ["", "a", "\"", "a\"b OR", "\0\0\0\0", "😀😀😀"] {
+        store.similar(None, text, 5).await.unwrap();
+    }
+    let projects = store.projects().await.unwrap();
+    assert_eq!(projects.iter().map(|p| (&*p.id, p.prompts)).collect::<Vec<_>>(), [("default", 3)]);
+    let modules = store.modules("default").await.unwrap();
+    assert_eq!(modules.iter().map(|m| (&*m.id, m.prompts)).collect::<Vec<_>>(), [("m", 2)]);
+}
+
+async fn the_audit_trail_is_in_order(store: &SharedStore) {
+    for slug in ["a", "b", "c"] {
+        apply(store, slug, vec![create(slug, 1), put("1.0.0", named(slug))]).await.unwrap();
+    }
+    let all = AuditQuery { limit: 10, ..AuditQuery::default() };
+    let entries = store.audit(&all).await.unwrap();
+    assert!(entries.is_sorted_by(|a, b| a.seq < b.seq));
+    assert_eq!(entries.len(), 3);
+    let rest = AuditQuery { after: entries[0].seq, limit: 1, ..all.clone() };
+    assert_eq!(store.audit(&rest).await.unwrap(), entries[1..2]);
+    let nobody = AuditQuery { projects: Some(Vec::new()), ..all };
+    assert!(store.audit(&nobody).await.unwrap().is_empty());
+}
+
+/// Many writers that each take the next number: no number is taken twice and none is skipped.
+async fn decisions_never_see_the_same_state_twice(store: &SharedStore) {
+    const WRITERS: u64 = 64;
+    apply(store, "a", vec![create("a", 1), put("1.0.0", named("a"))]).await.unwrap();
+    let next = |state: &PromptState| {
+        let minor = state.head.as_ref().unwrap().version_count;
+        let number = Version::new(1, minor, 0).to_string();
+        let audit = vec![entry("a", Action::Publish)];
+        Ok(Change { ops: vec![put(&number, named("a"))], audit })
+    };
+    let mut writers = Vec::new();
+    for _ in 0..WRITERS {
+        let store = store.clone();
+        let target = Target { reference: by_slug("a"), focus: Focus::default() };
+        writers.push(Box::pin(async move { store.change(target, Arc::new(next)).await }));
+    }
+    for outcome in join(writers).await {
+        outcome.unwrap();
+    }
+    let versions = store.versions("id of a", 1000).await.unwrap();
+    let minors: Vec<_> = versions.iter().map(|found| found.version.minor()).collect();
+    assert_eq!(minors, (0..=WRITERS).rev().collect::<Vec<_>>());
+}
+
+/// Polls all futures at once: enough for a suite that brings no runtime of its own.
+async fn join<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
+    let mut outputs = Vec::new();
+    std::future::poll_fn(move |context| {
+        futures.retain_mut(|future| match std::pin::Pin::new(future).poll(context) {
+            std::task::Poll::Ready(output) => {
+                outputs.push(output);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if futures.is_empty() {
+            std::task::Poll::Ready(std::mem::take(&mut outputs))
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await
+}

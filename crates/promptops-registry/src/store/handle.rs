@@ -1,0 +1,133 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use promptops_types::Label;
+
+use super::{
+    Applied, AuditEntry, AuditQuery, Decide, ListQuery, Located, Module, NamedPrompt, Pick,
+    Project, PromptHead, Reference, Store, StoreError, StoredVersion, Target,
+};
+use crate::RegistryError;
+
+type Boxed<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+type Page = (Vec<(PromptHead, StoredVersion)>, u64);
+
+/// The object-safe form of [`Store`].
+trait DynStore: std::fmt::Debug + Send + Sync {
+    fn find<'a>(&'a self, reference: &'a Reference, pick: &'a Pick) -> Boxed<'a, Located>;
+    fn versions<'a>(&'a self, prompt_id: &'a str, limit: u64) -> Boxed<'a, Vec<StoredVersion>>;
+    fn labels<'a>(&'a self, prompt_id: &'a str) -> Boxed<'a, Vec<Label>>;
+    fn list<'a>(&'a self, query: &'a ListQuery) -> Boxed<'a, Page>;
+    fn similar<'a>(
+        &'a self,
+        projects: Option<&'a [String]>,
+        text: &'a str,
+        limit: u64,
+    ) -> Boxed<'a, Vec<NamedPrompt>>;
+    fn audit<'a>(&'a self, query: &'a AuditQuery) -> Boxed<'a, Vec<AuditEntry>>;
+    fn projects(&self) -> Boxed<'_, Vec<Project>>;
+    fn modules<'a>(&'a self, project: &'a str) -> Boxed<'a, Vec<Module>>;
+    fn change(&self, target: Target, decide: Decide) -> Boxed<'_, Applied, RegistryError>;
+}
+
+impl<S: Store> DynStore for S {
+    fn find<'a>(&'a self, reference: &'a Reference, pick: &'a Pick) -> Boxed<'a, Located> {
+        Box::pin(Store::find(self, reference, pick))
+    }
+
+    fn versions<'a>(&'a self, prompt_id: &'a str, limit: u64) -> Boxed<'a, Vec<StoredVersion>> {
+        Box::pin(Store::versions(self, prompt_id, limit))
+    }
+
+    fn labels<'a>(&'a self, prompt_id: &'a str) -> Boxed<'a, Vec<Label>> {
+        Box::pin(Store::labels(self, prompt_id))
+    }
+
+    fn list<'a>(&'a self, query: &'a ListQuery) -> Boxed<'a, Page> {
+        Box::pin(Store::list(self, query))
+    }
+
+    fn similar<'a>(
+        &'a self,
+        projects: Option<&'a [String]>,
+        text: &'a str,
+        limit: u64,
+    ) -> Boxed<'a, Vec<NamedPrompt>> {
+        Box::pin(Store::similar(self, projects, text, limit))
+    }
+
+    fn audit<'a>(&'a self, query: &'a AuditQuery) -> Boxed<'a, Vec<AuditEntry>> {
+        Box::pin(Store::audit(self, query))
+    }
+
+    fn projects(&self) -> Boxed<'_, Vec<Project>> {
+        Box::pin(Store::projects(self))
+    }
+
+    fn modules<'a>(&'a self, project: &'a str) -> Boxed<'a, Vec<Module>> {
+        Box::pin(Store::modules(self, project))
+    }
+
+    fn change(&self, target: Target, decide: Decide) -> Boxed<'_, Applied, RegistryError> {
+        Box::pin(Store::change(self, target, decide))
+    }
+}
+
+/// Any store behind one type; a clone shares it.
+#[derive(Debug, Clone)]
+pub struct SharedStore(Arc<dyn DynStore>);
+
+impl SharedStore {
+    /// Wraps a store.
+    pub fn new(store: impl Store) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
+impl Store for SharedStore {
+    async fn find(&self, reference: &Reference, pick: &Pick) -> Result<Located, StoreError> {
+        self.0.find(reference, pick).await
+    }
+
+    async fn versions(
+        &self,
+        prompt_id: &str,
+        limit: u64,
+    ) -> Result<Vec<StoredVersion>, StoreError> {
+        self.0.versions(prompt_id, limit).await
+    }
+
+    async fn labels(&self, prompt_id: &str) -> Result<Vec<Label>, StoreError> {
+        self.0.labels(prompt_id).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        self.0.list(query).await
+    }
+
+    async fn similar(
+        &self,
+        projects: Option<&[String]>,
+        text: &str,
+        limit: u64,
+    ) -> Result<Vec<NamedPrompt>, StoreError> {
+        self.0.similar(projects, text, limit).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+        self.0.audit(query).await
+    }
+
+    async fn projects(&self) -> Result<Vec<Project>, StoreError> {
+        self.0.projects().await
+    }
+
+    async fn modules(&self, project: &str) -> Result<Vec<Module>, StoreError> {
+        self.0.modules(project).await
+    }
+
+    async fn change(&self, target: Target, decide: Decide) -> Result<Applied, RegistryError> {
+        self.0.change(target, decide).await
+    }
+}
