@@ -118,7 +118,7 @@ impl VersionContent {
         match self.templates() {
             Err(error) => issues.extend(error.issues()),
             Ok(templates) if given_variables => {
-                undeclared(&templates, &self.variables, &mut issues);
+                issues.extend(templates.undeclared(&self.variables));
             }
             Ok(templates) => {
                 let used = templates.variables();
@@ -230,29 +230,6 @@ fn both_bodies() -> RegistryError {
         "conflict",
         "is given together with `content`; a prompt is plain or a chat: give one of them",
     )
-}
-
-/// Every placeholder that is not among the declared variables, once, at its first place.
-fn undeclared(templates: &PromptTemplate, declared: &[String], issues: &mut Vec<ValidationIssue>) {
-    let mut seen = Vec::new();
-    for (location, placeholder) in templates.placeholders() {
-        let name = placeholder.variable();
-        let known = declared.iter().any(|given| given == name || given == placeholder.name);
-        if known || seen.contains(&name) {
-            continue;
-        }
-        seen.push(name);
-        let near = promptops_template::near_match(name, declared.iter().map(String::as_str));
-        issues.push(
-            ValidationIssue::new(
-                name,
-                "undeclared_variable",
-                "is used by a placeholder but not in `variables`; add it, or leave `variables` out",
-            )
-            .at(location, placeholder.position.line, placeholder.position.column)
-            .suggestion(near.map(str::to_owned)),
-        );
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,11 @@ pub fn choose_body(
     provider: Option<&ModelProvider>,
     name: Option<&str>,
 ) -> Option<(usize, BodyKind)> {
-    choose(bodies.iter().map(|body| (&body.model_provider, body.model_name.as_deref())), provider, name)
+    choose(
+        bodies.iter().map(|body| (&body.model_provider, body.model_name.as_deref())),
+        provider,
+        name,
+    )
 }
 
 /// The same over the provider and name of each body.

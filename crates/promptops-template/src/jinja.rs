@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use minijinja::value::{Serde, ValueKind};
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde_json::{Map, Value};
 
@@ -139,10 +139,9 @@ impl JinjaTemplate {
                 "the template does too much: more than {FUEL} steps or 12 MiB of text; \
                  make its loops or its values smaller"
             ),
-            ErrorKind::UndefinedError => format!(
-                "{}; give it, or guard it with `is defined` or `default`",
-                reason(error)
-            ),
+            ErrorKind::UndefinedError => {
+                format!("{}; give it, or guard it with `is defined` or `default`", reason(error))
+            }
             _ => reason(error),
         };
         TemplateError::Evaluation { location: CONTENT.to_owned(), line: line(error), reason }

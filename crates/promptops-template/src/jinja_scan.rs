@@ -94,9 +94,9 @@ impl<'s> Iterator for Tokens<'s> {
         let first = text.chars().next()?;
         let length = match first {
             '"' | '\'' => string_length(text, first),
-            _ if begins_name(text) => text
-                .find(|c: char| c != '_' && !c.is_alphanumeric())
-                .unwrap_or(text.len()),
+            _ if begins_name(text) => {
+                text.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(text.len())
+            }
             _ => first.len_utf8(),
         };
         self.at = offset + length;
@@ -138,9 +138,12 @@ mod tests {
     #[test]
     fn tells_which_names_are_guarded() {
         let guarded = |source| identifiers(source).iter().any(|i| i.name == "a" && i.guarded);
-        for source in
-            ["{% if a is defined %}", "{{ a|default('x') }}", "{{ a | d }}", "{{ a is not defined }}"]
-        {
+        for source in [
+            "{% if a is defined %}",
+            "{{ a|default('x') }}",
+            "{{ a | d }}",
+            "{{ a is not defined }}",
+        ] {
             assert!(guarded(source), "{source}");
         }
         for source in ["{{ a }}", "{{ a is string }}", "{{ a.b is defined }}", "{{ b|default(a) }}"]

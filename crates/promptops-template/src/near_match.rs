@@ -3,7 +3,10 @@
 /// Closeness is the Jaro-Winkler similarity (Winkler 1990) of the lower-cased names, at least
 /// 0.84: one edit in a short name and two or three in a long one, found by trying typos on common
 /// variable names. Equal candidates are no suggestion.
-pub fn near_match<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub fn near_match<'c>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
     const CLOSE: f64 = 0.84;
     let wanted = name.to_lowercase();
     candidates

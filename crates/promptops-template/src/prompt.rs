@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use promptops_types::{
-    BodyChoice, Message, ModelProvider, PromptResponse, PromptVariables, TemplateFormat,
-    ValidationIssue,
+    BodyChoice, Message, ModelProvider, PromptResponse, PromptVariables, RenderResponse,
+    TemplateFormat, ValidationIssue,
 };
 
 use crate::body::choose;
@@ -72,6 +74,22 @@ pub struct RenderedPrompt {
     pub body: BodyChoice,
 }
 
+impl RenderedPrompt {
+    /// The render as it goes over the wire, of `prompt` and after `took`.
+    pub fn into_response(self, prompt: &PromptResponse, took: Duration) -> RenderResponse {
+        let mut response = RenderResponse::default();
+        response.prompt_id.clone_from(&prompt.id);
+        response.version.clone_from(&prompt.version);
+        response.rendered_content = self.content;
+        response.messages = self.messages;
+        response.variables_used = self.variables_used;
+        response.unused_variables = self.unused_variables;
+        response.body = self.body;
+        response.processing_time_ms = took.as_secs_f64() * 1000.0;
+        response
+    }
+}
+
 impl PromptTemplate {
     /// Parses every template of a prompt.
     ///
@@ -122,6 +140,31 @@ impl PromptTemplate {
         distinct(self.parts().flat_map(|part| part.template.variables()))
     }
 
+    /// Every placeholder whose variable is not among `declared`, once, at its first place.
+    pub fn undeclared(&self, declared: &[String]) -> Vec<ValidationIssue> {
+        let mut issues: Vec<ValidationIssue> = Vec::new();
+        for (location, placeholder) in self.placeholders() {
+            let name = placeholder.variable();
+            let known = declared.iter().any(|given| given == name || given == placeholder.name);
+            if known || issues.iter().any(|issue| issue.field == name) {
+                continue;
+            }
+            let near = near_match(name, declared.iter().map(String::as_str)).map(str::to_owned);
+            let position = placeholder.position;
+            issues.push(
+                ValidationIssue::new(
+                    name,
+                    "undeclared_variable",
+                    "is used by a placeholder but not in `variables`; add it, or leave \
+                     `variables` out",
+                )
+                .at(location, position.line, position.column)
+                .suggestion(near),
+            );
+        }
+        issues
+    }
+
     fn parts(&self) -> impl Iterator<Item = &Part> {
         self.own.iter().chain(self.bodies.iter().flat_map(|body| &body.parts))
     }
@@ -145,7 +188,8 @@ impl PromptTemplate {
         let mut issues: Vec<ValidationIssue> = Vec::new();
         let mut messages = Vec::with_capacity(parts.len());
         for part in parts {
-            let text = match part.template.render(variables).map_err(|e| e.located(&part.location)) {
+            let text = match part.template.render(variables).map_err(|e| e.located(&part.location))
+            {
                 Ok(text) => text,
                 // Go on, so that one error names what every part lacks.
                 Err(TemplateError::Variables(missing)) => {
@@ -188,7 +232,8 @@ impl PromptTemplate {
         provider: Option<&ModelProvider>,
         model: Option<&str>,
     ) -> (&[Part], BodyChoice) {
-        let bodies = self.bodies.iter().map(|body| (&body.model_provider, body.model_name.as_deref()));
+        let bodies =
+            self.bodies.iter().map(|body| (&body.model_provider, body.model_name.as_deref()));
         let mut choice = BodyChoice::default();
         let Some((index, kind)) = choose(bodies, provider, model) else {
             return (&self.own, choice);

@@ -130,8 +130,10 @@ fn check_templates(json: &str, format: &TemplateFormat) -> usize {
 
 #[test]
 fn simple_and_none() {
-    let simple =
-        check_templates(include_str!("../../../tests/vectors/simple.json"), &TemplateFormat::Simple);
+    let simple = check_templates(
+        include_str!("../../../tests/vectors/simple.json"),
+        &TemplateFormat::Simple,
+    );
     let none =
         check_templates(include_str!("../../../tests/vectors/none.json"), &TemplateFormat::None);
     assert!(simple + none >= 80, "{simple} + {none} cases");
@@ -175,7 +177,10 @@ fn strict_names_missing_and_unused_variables_in_one_error() {
     let variables = promptops_types::vars! { "custmer_name" => "Ann", "tone" => "kind" };
     let options = RenderOptions { strict: true, ..RenderOptions::default() };
     let error = PromptTemplate::parse(&prompt).unwrap().render(&variables, &options).unwrap_err();
-    assert_eq!(error.to_string(), "1 variable is missing, and 1 variable is not used by the prompt");
+    assert_eq!(
+        error.to_string(),
+        "1 variable is missing, and 1 variable is not used by the prompt"
+    );
     assert_eq!(
         promptops_types::Error::from(error).to_string(),
         "1 variable is missing, and 1 variable is not used by the prompt [VALIDATION_ERROR]\n  \

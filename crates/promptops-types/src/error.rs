@@ -408,8 +408,7 @@ impl ValidationIssue {
 impl fmt::Display for ValidationIssue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.field)?;
-        if let (Some(location), Some(line), Some(column)) =
-            (&self.location, self.line, self.column)
+        if let (Some(location), Some(line), Some(column)) = (&self.location, self.line, self.column)
         {
             write!(f, " ({location}, line {line}, column {column})")?;
         }

@@ -1,0 +1,204 @@
+use std::time::Duration;
+
+use promptops_transport::{SharedTransport, Transport};
+use promptops_types::{
+    CacheConfig, ClientConfig, Error, RetryConfig, Secret, SystemTime, TelemetryConfig,
+};
+
+use crate::PromptOpsClient;
+use crate::base_url::BaseUrl;
+
+/// Builds a client. What is not set here is read from the environment
+/// (`PROMPTOPS_BASE_URL`, `PROMPTOPS_API_KEY`, `PROMPTOPS_SECRET_KEY`, `PROMPTOPS_PROJECT`), then
+/// has its default.
+///
+/// ```
+/// use promptops_client::PromptOpsClient;
+///
+/// let error = PromptOpsClient::builder().base_url("prompts.db").build().unwrap_err();
+/// assert!(error.to_string().contains("sqlite:PATH"));
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ClientBuilder {
+    base_url: Option<String>,
+    api_key: Option<Secret>,
+    secret_key: Option<Secret>,
+    project: Option<String>,
+    config: ClientConfig,
+    transport: Option<SharedTransport>,
+}
+
+impl ClientBuilder {
+    /// Where the registry is: `https://HOST/v1`, `http://HOST/v1`, `sqlite:PATH` or
+    /// `sqlite::memory:`.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// API key.
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.api_key = Some(key.into());
+        self
+    }
+
+    /// Secret that signs requests.
+    pub fn secret_key(mut self, key: impl Into<Secret>) -> Self {
+        self.secret_key = Some(key.into());
+        self
+    }
+
+    /// Project of calls that name none.
+    pub fn project(mut self, project: impl Into<String>) -> Self {
+        self.project = Some(project.into());
+        self
+    }
+
+    /// Deadline of a whole call; 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.config.timeout = timeout;
+        self
+    }
+
+    /// What is cached, where and how long.
+    pub fn cache(mut self, cache: CacheConfig) -> Self {
+        self.config.cache = cache;
+        self
+    }
+
+    /// How failed requests are retried.
+    pub fn retry(mut self, retry: RetryConfig) -> Self {
+        self.config.retry = retry;
+        self
+    }
+
+    /// What the client reports.
+    pub fn telemetry(mut self, telemetry: TelemetryConfig) -> Self {
+        self.config.telemetry = telemetry;
+        self
+    }
+
+    /// Takes every setting from a configuration; setters called afterwards change it.
+    pub fn config(mut self, config: ClientConfig) -> Self {
+        if config.base_url != ClientConfig::default().base_url {
+            self.base_url = Some(config.base_url.clone());
+        }
+        self.api_key = config.api_key.clone().or(self.api_key);
+        self.secret_key = config.secret_key.clone().or(self.secret_key);
+        self.project = config.project.clone().or(self.project);
+        self.config = config;
+        self
+    }
+
+    /// Sends requests through a transport of your own. It gets absolute URIs below `base_url`.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(SharedTransport::new(transport));
+        self
+    }
+
+    /// Checks every setting and builds the client. Opens no socket; an embedded registry's file is
+    /// opened here, which blocks while it lasts.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the wrong setting, or the file and why it cannot be opened.
+    pub fn build(self) -> Result<PromptOpsClient, Error> {
+        self.build_with(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    fn build_with(
+        self,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<PromptOpsClient, Error> {
+        let secret = |name: &str| environment(name).map(Secret::from);
+        let mut config = self.config;
+        if let Some(url) = self.base_url.or_else(|| environment("PROMPTOPS_BASE_URL")) {
+            config.base_url = url;
+        }
+        config.api_key = self.api_key.or_else(|| secret("PROMPTOPS_API_KEY"));
+        config.secret_key = self.secret_key.or_else(|| secret("PROMPTOPS_SECRET_KEY"));
+        config.project = self.project.or_else(|| environment("PROMPTOPS_PROJECT"));
+        config.validate()?;
+        let url = BaseUrl::parse(&config.base_url)?;
+        let transport = match (&url, self.transport) {
+            (BaseUrl::Http(_), Some(transport)) => transport,
+            (BaseUrl::Http(_), None) => {
+                return Err(Error::config(
+                    "base_url",
+                    "this build sends nothing over HTTP by itself; pass a transport with \
+                     `.transport(…)`, or use `sqlite:PATH`",
+                ));
+            }
+            (_, Some(_)) => {
+                return Err(Error::config(
+                    "transport",
+                    "a `sqlite:` registry is called inside the process; leave the transport out, \
+                     or use an http or https `base_url`",
+                ));
+            }
+            (url, None) => embedded(url)?,
+        };
+        Ok(PromptOpsClient::assemble(config, &url, transport, SystemTime))
+    }
+}
+
+#[cfg(feature = "embedded")]
+fn embedded(url: &BaseUrl) -> Result<SharedTransport, Error> {
+    crate::embedded::EmbeddedTransport::open(url).map(SharedTransport::new)
+}
+
+#[cfg(not(feature = "embedded"))]
+fn embedded(_: &BaseUrl) -> Result<SharedTransport, Error> {
+    Err(Error::config("base_url", "`sqlite:` needs the cargo feature `embedded`; enable it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use promptops_transport::{TransportError, TransportErrorKind, from_fn};
+
+    use super::*;
+
+    fn builder() -> ClientBuilder {
+        PromptOpsClient::builder().transport(from_fn(|_| async {
+            Err(TransportError::new(TransportErrorKind::Connect, "no network here"))
+        }))
+    }
+
+    #[test]
+    fn code_beats_environment_beats_default() {
+        let environment = |name: &str| match name {
+            "PROMPTOPS_BASE_URL" => Some("https://from.env/v1".to_owned()),
+            "PROMPTOPS_PROJECT" => Some("env".to_owned()),
+            "PROMPTOPS_API_KEY" => Some("po_env".to_owned()),
+            _ => None,
+        };
+        let client = builder().project("code").build_with(environment).unwrap();
+        let config = client.config();
+        assert_eq!(config.base_url, "https://from.env/v1");
+        assert_eq!(config.project.as_deref(), Some("code"));
+        assert_eq!(config.api_key, Some("po_env".into()));
+        let client = builder().build_with(|_| None).unwrap();
+        assert_eq!(client.config().base_url, promptops_types::DEFAULT_BASE_URL);
+        assert!(!format!("{client:?}").contains("po_"));
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_what_to_do() {
+        let none = |_: &str| None;
+        let error = PromptOpsClient::builder().build_with(none).unwrap_err();
+        assert!(error.message().contains(".transport("), "{error}");
+        let error = builder().base_url("sqlite::memory:").build_with(none).unwrap_err();
+        assert!(error.message().starts_with("`transport`"), "{error}");
+        let error = builder().timeout(Duration::ZERO).build_with(none).unwrap_err();
+        assert!(error.message().starts_with("`timeout`"), "{error}");
+        let error = builder().api_key("po_\nsecret").build_with(none).unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[cfg(not(feature = "embedded"))]
+    #[test]
+    fn a_missing_feature_is_named() {
+        let error = PromptOpsClient::embedded("prompts.db").unwrap_err();
+        assert!(error.message().contains("feature `embedded`"), "{error}");
+    }
+}

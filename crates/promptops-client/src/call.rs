@@ -1,0 +1,169 @@
+//! One call: the request from an operation and its parts, the deadline, and the answer.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, USER_AGENT};
+use http::{HeaderName, HeaderValue, Request};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use promptops_transport::{Transport, TransportErrorKind};
+use promptops_types::{Error, ErrorCode, ErrorContext};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::PromptOpsClient;
+use crate::decode::decode;
+use crate::operation::Operation;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const AGENT: &str = concat!("promptops-client-rust/", env!("CARGO_PKG_VERSION"));
+
+/// Everything but what RFC 3986 (2.3) calls unreserved, and slashes: one segment stays one.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A request in the making.
+#[derive(Debug)]
+pub(crate) struct Call {
+    operation: &'static Operation,
+    path: String,
+    query: String,
+    if_match: Option<String>,
+    body: Option<Vec<u8>>,
+    /// What an error about a missing prompt names.
+    prompt_id: Option<String>,
+}
+
+/// A decoded answer.
+#[derive(Debug)]
+pub(crate) struct Answer<T> {
+    pub(crate) data: T,
+    pub(crate) etag: Option<String>,
+}
+
+impl Call {
+    /// A call below `/client`.
+    pub(crate) fn new(operation: &'static Operation) -> Self {
+        let path = "/client".to_owned();
+        let (query, if_match, body, prompt_id) = (String::new(), None, None, None);
+        Self { operation, path, query, if_match, body, prompt_id }
+    }
+
+    /// A call below `/client/prompts/{id}`.
+    pub(crate) fn prompt(operation: &'static Operation, id: &str) -> Self {
+        let mut call = Self::new(operation).segment("prompts").segment(id);
+        call.prompt_id = Some(id.to_owned());
+        call
+    }
+
+    /// Adds a path segment, encoded. `.` and `..` too, which a URL would drop.
+    pub(crate) fn segment(mut self, segment: &str) -> Self {
+        self.path.push('/');
+        if matches!(segment, "." | "..") {
+            self.path.push_str(&segment.replace('.', "%2E"));
+        } else {
+            self.path.extend(utf8_percent_encode(segment, SEGMENT));
+        }
+        self
+    }
+
+    /// Adds a parameter, if it has a value.
+    pub(crate) fn query(mut self, name: &str, value: Option<impl AsRef<str>>) -> Self {
+        if let Some(value) = value {
+            self.query.push(if self.query.is_empty() { '?' } else { '&' });
+            self.query.push_str(name);
+            self.query.push('=');
+            self.query.extend(utf8_percent_encode(value.as_ref(), SEGMENT));
+        }
+        self
+    }
+
+    /// Makes the write conditional on an ETag.
+    pub(crate) fn if_match(mut self, etag: Option<String>) -> Self {
+        self.if_match = etag;
+        self
+    }
+
+    /// Sets the body.
+    pub(crate) fn json(mut self, body: &impl Serialize) -> Result<Self, Error> {
+        let body = serde_json::to_vec(body).map_err(|error| {
+            let context = ErrorContext::new(ErrorCode::BadRequest, "the request is not JSON");
+            let context = context.source(error).into();
+            Error::Validation { validation_errors: Vec::new(), context }
+        })?;
+        self.body = Some(body);
+        Ok(self)
+    }
+
+    /// Sends the request under the call's deadline and decodes the answer.
+    pub(crate) async fn send<T: DeserializeOwned>(
+        self,
+        client: &PromptOpsClient,
+    ) -> Result<Answer<T>, Error> {
+        let id = uuid::Uuid::new_v4().to_string();
+        let request = self.request(client, &id)?;
+        let operation = self.operation.name;
+        let timeout = client.config().timeout;
+        let sending = client.transport().send(request);
+        let Ok(sent) = tokio::time::timeout(timeout, sending).await else {
+            let message = format!("{operation} did not finish within {timeout:?}");
+            return Err(timed_out(timeout, ErrorContext::new(ErrorCode::Timeout, message), id));
+        };
+        let response = sent.map_err(|error| {
+            let message = format!("{operation} failed: {error}");
+            if error.kind() == TransportErrorKind::Timeout {
+                let context = ErrorContext::new(ErrorCode::Timeout, message).source(error);
+                return timed_out(timeout, context, id.clone());
+            }
+            let retryable = matches!(
+                error.kind(),
+                TransportErrorKind::Connect | TransportErrorKind::Interrupted
+            );
+            let context = ErrorContext::new(ErrorCode::Network, message)
+                .request_id(Some(id.clone()))
+                .attempts(1)
+                .retryable(retryable)
+                .source(error);
+            Error::Network { context: context.into() }
+        })?;
+        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
+        let etag = etag.map(str::to_owned);
+        let data = decode(&response, &id, self.prompt_id.as_deref())?;
+        Ok(Answer { data, etag })
+    }
+
+    fn request(&self, client: &PromptOpsClient, id: &str) -> Result<Request<Bytes>, Error> {
+        let uri = format!("{}{}{}", client.base(), self.path, self.query);
+        let mut request = Request::builder()
+            .method(self.operation.method.clone())
+            .uri(uri)
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, AGENT)
+            .header(REQUEST_ID, id);
+        if let Some(key) = &client.config().api_key {
+            // Marked sensitive, so that no log of headers shows it.
+            if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", key.expose())) {
+                value.set_sensitive(true);
+                request = request.header(AUTHORIZATION, value);
+            }
+        }
+        if let Some(etag) = &self.if_match {
+            request = request.header(IF_MATCH, etag);
+        }
+        if self.operation.has_idempotency_key {
+            request = request.header(IDEMPOTENCY_KEY, uuid::Uuid::new_v4().to_string());
+        }
+        if self.body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let body = self.body.clone().map(Bytes::from).unwrap_or_default();
+        request.body(body).map_err(|error| {
+            let message = "the request cannot be sent: a header or the path is not valid";
+            let context = ErrorContext::new(ErrorCode::BadRequest, message).source(error);
+            Error::Validation { validation_errors: Vec::new(), context: context.into() }
+        })
+    }
+}
+
+fn timed_out(timeout: std::time::Duration, context: ErrorContext, id: String) -> Error {
+    let context = context.request_id(Some(id)).attempts(1).retryable(true).into();
+    Error::Timeout { timeout, context }
+}

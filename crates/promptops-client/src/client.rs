@@ -1,0 +1,218 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use promptops_transport::SharedTransport;
+use promptops_types::{
+    BatchEntry, ClientConfig, Error, ModelProvider, NewPrompt, PromptUpdate, PromptVariables,
+    TimeSource, ValidationIssue,
+};
+use serde::Serialize;
+
+use crate::ClientBuilder;
+use crate::base_url::BaseUrl;
+use crate::requests::{
+    CreatePrompt, DeletePrompt, DiffPrompt, GetModelCompatibility, GetPrompt, GetPrompts, Labels,
+    ListModels, ListPrompts, PromptVersions, RemoveLabel, RenderPrompt, SetLabel, UpdatePrompt,
+    ValidatePrompt,
+};
+
+/// A client of one registry. A clone shares everything; make one and clone it.
+///
+/// Each method gives a request, which is sent when it is awaited and can be spawned. The deadline
+/// of [`ClientConfig::timeout`] covers a whole call.
+///
+/// # Cancel safety
+/// Every request can be dropped at any await; a write that was dropped is made whole or not at all.
+#[derive(Debug, Clone)]
+pub struct PromptOpsClient {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: ClientConfig,
+    /// What every path is appended to.
+    base: String,
+    transport: SharedTransport,
+    time: Box<dyn TimeSource>,
+}
+
+/// What stands for the host of a registry in this process. `.invalid` never resolves (RFC 2606).
+const IN_PROCESS: &str = "http://in-process.invalid/v1";
+
+impl PromptOpsClient {
+    /// A client of the default registry.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`].
+    pub fn new(api_key: impl Into<promptops_types::Secret>) -> Result<Self, Error> {
+        Self::builder().api_key(api_key).build()
+    }
+
+    /// A client set by the environment alone; see [`ClientBuilder`].
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`].
+    pub fn from_env() -> Result<Self, Error> {
+        Self::builder().build()
+    }
+
+    /// A client of a registry in this process, kept in one SQLite file. Blocks while the file is
+    /// opened.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the file and why it cannot be opened.
+    pub fn embedded(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let Some(path) = path.as_ref().to_str() else {
+            return Err(Error::config("base_url", "the path is not UTF-8; choose another"));
+        };
+        Self::builder().base_url(format!("sqlite:{path}")).build()
+    }
+
+    /// A builder.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    pub(crate) fn assemble(
+        config: ClientConfig,
+        url: &BaseUrl,
+        transport: SharedTransport,
+        time: impl TimeSource,
+    ) -> Self {
+        let base = match url {
+            BaseUrl::Http(url) => url.clone(),
+            BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory => IN_PROCESS.to_owned(),
+        };
+        Self { inner: Arc::new(Inner { config, base, transport, time: Box::new(time) }) }
+    }
+
+    /// The settings in force.
+    pub fn config(&self) -> &ClientConfig {
+        &self.inner.config
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.inner.base
+    }
+
+    pub(crate) fn transport(&self) -> &SharedTransport {
+        &self.inner.transport
+    }
+
+    pub(crate) fn time(&self) -> &dyn TimeSource {
+        &*self.inner.time
+    }
+
+    /// Fetches a prompt: its latest version unless another is selected.
+    pub fn get_prompt(&self, id: impl Into<String>) -> GetPrompt {
+        GetPrompt::new(self, id.into())
+    }
+
+    /// Fetches a prompt and fills in its variables, here: they do not leave the process.
+    /// `variables` is anything that serialises as an object; see [`vars!`](crate::vars).
+    pub fn render_prompt(&self, id: impl Into<String>, variables: impl Serialize) -> RenderPrompt {
+        let variables = PromptVariables::from_serialize(&variables).map_err(|error| {
+            let issue = ValidationIssue::new("variables", "invalid_type", error.to_string());
+            Error::invalid("the variables are not an object", vec![issue])
+        });
+        RenderPrompt::new(self.get_prompt(id), variables)
+    }
+
+    /// Lists prompts, each at its latest version.
+    pub fn list_prompts(&self) -> ListPrompts {
+        ListPrompts::new(self)
+    }
+
+    /// Creates a prompt.
+    pub fn create_prompt(&self, prompt: NewPrompt) -> CreatePrompt {
+        CreatePrompt::new(self, prompt)
+    }
+
+    /// Publishes a new version of a prompt, or edits one that no label points at.
+    pub fn update_prompt(&self, id: impl Into<String>, update: PromptUpdate) -> UpdatePrompt {
+        UpdatePrompt::new(self, id.into(), update)
+    }
+
+    /// Deletes a prompt, or one version of it.
+    pub fn delete_prompt(&self, id: impl Into<String>) -> DeletePrompt {
+        DeletePrompt::new(self, id.into())
+    }
+
+    /// Whether a prompt exists and its templates are sound.
+    pub fn validate_prompt(&self, id: impl Into<String>) -> ValidatePrompt {
+        ValidatePrompt::new(self.get_prompt(id))
+    }
+
+    /// Whether a prompt can be used with a model.
+    pub fn get_model_compatibility(
+        &self,
+        id: impl Into<String>,
+        provider: impl Into<ModelProvider>,
+        model: impl Into<String>,
+    ) -> GetModelCompatibility {
+        GetModelCompatibility::new(self, id.into(), provider.into(), model.into())
+    }
+
+    /// Lists the models the registry knows.
+    pub fn list_models(&self) -> ListModels {
+        ListModels::new(self)
+    }
+
+    /// Fetches many prompts at once. One that is missing does not fail the rest.
+    pub fn get_prompts<E: Into<BatchEntry>>(&self, ids: impl IntoIterator<Item = E>) -> GetPrompts {
+        GetPrompts::new(self, ids.into_iter().map(Into::into).collect())
+    }
+
+    /// Lists the versions of a prompt, highest first, at most 1000.
+    pub fn prompt_versions(&self, id: impl Into<String>) -> PromptVersions {
+        PromptVersions::new(self, id.into())
+    }
+
+    /// Shows what changed between two versions of a prompt; `from` and `to` are selectors.
+    pub fn diff_prompt(
+        &self,
+        id: impl Into<String>,
+        from: impl Into<String>,
+        to: impl Into<String>,
+    ) -> DiffPrompt {
+        DiffPrompt::new(self, id.into(), from.into(), to.into())
+    }
+
+    /// Lists the labels of a prompt.
+    pub fn labels(&self, id: impl Into<String>) -> Labels {
+        Labels::new(self, id.into())
+    }
+
+    /// Points a label at a version: atomically, and it can be undone.
+    pub fn set_label(
+        &self,
+        id: impl Into<String>,
+        label: impl Into<String>,
+        version: impl Into<String>,
+    ) -> SetLabel {
+        SetLabel::version(self, id.into(), label.into(), version.into())
+    }
+
+    /// Points a label at several versions with weights. A caller's
+    /// [`key`](GetPrompt::key) decides which one it gets, always the same.
+    pub fn set_label_weights<V: Into<String>>(
+        &self,
+        id: impl Into<String>,
+        label: impl Into<String>,
+        weights: impl IntoIterator<Item = (V, u32)>,
+    ) -> SetLabel {
+        let weights = weights.into_iter().map(|(version, weight)| (version.into(), weight));
+        SetLabel::weights(self, id.into(), label.into(), weights.collect())
+    }
+
+    /// Takes the last move of a label back.
+    pub fn undo_label(&self, id: impl Into<String>, label: impl Into<String>) -> SetLabel {
+        SetLabel::undo(self, id.into(), label.into())
+    }
+
+    /// Takes a label away.
+    pub fn remove_label(&self, id: impl Into<String>, label: impl Into<String>) -> RemoveLabel {
+        RemoveLabel::new(self, id.into(), label.into())
+    }
+}

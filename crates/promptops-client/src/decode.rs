@@ -1,0 +1,273 @@
+//! From an answer to a value or an error. Tolerant of what is documented in the wild: a bare body
+//! in place of the envelope, an `error` that is a plain string, fields left out.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{Response, StatusCode};
+use promptops_types::{
+    Error, ErrorBody, ErrorCode, ErrorContext, ResponseMetadata, Success, ValidationIssue,
+};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// Characters of an unreadable body that an error shows.
+const EXCERPT: usize = 200;
+
+/// Longest wait that is told: a year. What a server sends beyond it is a mistake.
+const LONGEST_WAIT: u64 = 365 * 24 * 3600;
+
+/// The wait of a 429 that names none.
+const DEFAULT_WAIT: u64 = 1;
+
+/// Any object that may be an envelope.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Envelope<'b> {
+    success: Option<bool>,
+    #[serde(borrow)]
+    data: Option<&'b RawValue>,
+    error: Option<ErrorForm>,
+    metadata: Option<ResponseMetadata>,
+}
+
+/// An error as it is found in the wild.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum ErrorForm {
+    Body(ErrorBody),
+    Text(String),
+}
+
+/// The value of a 2xx answer, or the error that any other status means.
+pub(crate) fn decode<T: DeserializeOwned>(
+    response: &Response<Bytes>,
+    request_id: &str,
+    prompt_id: Option<&str>,
+) -> Result<T, Error> {
+    let (status, body) = (response.status(), response.body());
+    if !status.is_success() {
+        return Err(failed(response, request_id, prompt_id));
+    }
+    // The usual case in one pass.
+    if let Ok(Success { success: true, data, .. }) = serde_json::from_slice::<Success<T>>(body) {
+        return Ok(data);
+    }
+    let envelope: Option<Envelope<'_>> = serde_json::from_slice(body).ok();
+    let decoded = match envelope {
+        Some(Envelope { success: Some(true), data: Some(data), .. }) => {
+            serde_json::from_str(data.get())
+        }
+        Some(Envelope { success: Some(false), .. }) => {
+            return Err(failed(response, request_id, prompt_id));
+        }
+        _ => serde_json::from_slice(body),
+    };
+    decoded.map_err(|error| {
+        let message = format!(
+            "the answer is not what the contract says: {error}; it begins `{}`",
+            excerpt(body)
+        );
+        let context = ErrorContext::new(ErrorCode::Decode, message)
+            .request_id(Some(request_id.to_owned()))
+            .status(status.as_u16())
+            .attempts(1)
+            .source(error);
+        Error::Decode { context: context.into() }
+    })
+}
+
+/// The error that an answer means.
+fn failed(response: &Response<Bytes>, request_id: &str, prompt_id: Option<&str>) -> Error {
+    let (status, body) = (response.status(), response.body());
+    let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let told = match envelope.error {
+        Some(ErrorForm::Body(error)) => Some(error),
+        Some(ErrorForm::Text(message)) => {
+            Some(ErrorBody { code: default_code(status), message, details: Map::new() })
+        }
+        None => serde_json::from_slice::<ErrorBody>(body).ok(),
+    };
+    let ErrorBody { code, message, details } = told.unwrap_or_else(|| ErrorBody {
+        code: default_code(status),
+        message: match excerpt(body) {
+            text if text.is_empty() => format!("the registry answered {status}"),
+            text => format!("the registry answered {status}: {text}"),
+        },
+        details: Map::new(),
+    });
+    let id = envelope.metadata.map(|metadata| metadata.request_id).filter(|id| !id.is_empty());
+    let context = ErrorContext::new(code, message)
+        .details(details)
+        .request_id(Some(id.unwrap_or_else(|| request_id.to_owned())))
+        .status(status.as_u16())
+        .attempts(1)
+        .retryable(matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504));
+    variant(response, context, prompt_id)
+}
+
+fn variant(response: &Response<Bytes>, context: ErrorContext, prompt_id: Option<&str>) -> Error {
+    let status_code = response.status().as_u16();
+    let context = Box::new(context);
+    let detail =
+        |name: &str| Error::Decode { context: context.clone() }.details().get(name).cloned();
+    match status_code {
+        401 => Error::Authentication { context },
+        403 => Error::Authorization { context },
+        404 | 410 => {
+            let about_prompt = *context.code() == ErrorCode::PromptNotFound
+                || (!context.code().is_known() && prompt_id.is_some());
+            if !about_prompt {
+                return Error::NotFound { context };
+            }
+            let named = detail("prompt_id").and_then(|id| id.as_str().map(str::to_owned));
+            let suggested = detail("suggested_prompts").map(serde_json::from_value::<Vec<String>>);
+            Error::PromptNotFound {
+                prompt_id: named.or(prompt_id.map(str::to_owned)).unwrap_or_default(),
+                suggested_prompts: suggested.and_then(Result::ok).unwrap_or_default(),
+                context,
+            }
+        }
+        409 | 412 => Error::Conflict { context },
+        400 | 413 | 414 | 415 | 422 | 431 => {
+            let issues = detail("errors").map(serde_json::from_value::<Vec<ValidationIssue>>);
+            let validation_errors = issues.and_then(Result::ok).unwrap_or_default();
+            Error::Validation { validation_errors, context }
+        }
+        429 => {
+            let header = response.headers().get(RETRY_AFTER);
+            let header = header.and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
+            let seconds = header.or_else(|| detail("retry_after").as_ref().and_then(Value::as_u64));
+            let seconds = seconds.unwrap_or(DEFAULT_WAIT).min(LONGEST_WAIT);
+            Error::RateLimit { retry_after: Duration::from_secs(seconds), context }
+        }
+        status_code => Error::Server { status_code, context },
+    }
+}
+
+fn default_code(status: StatusCode) -> ErrorCode {
+    match status.as_u16() {
+        401 => ErrorCode::Authentication,
+        403 => ErrorCode::Authorization,
+        404 | 410 => ErrorCode::Other("HTTP_404".to_owned()),
+        429 => ErrorCode::RateLimit,
+        413 => ErrorCode::PayloadTooLarge,
+        422 => ErrorCode::Validation,
+        503 => ErrorCode::Unavailable,
+        status @ 500.. => ErrorCode::Other(format!("HTTP_{status}")),
+        _ => ErrorCode::BadRequest,
+    }
+}
+
+/// The beginning of a body, on one line.
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT * 4)]);
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().filter(|c| !c.is_control()).take(EXCERPT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use promptops_types::{ErrorKind, PromptResponse};
+
+    fn answer(status: u16, body: &str) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::from(body.to_owned()));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        response
+    }
+
+    fn error(status: u16, body: &str) -> Error {
+        decode::<PromptResponse>(&answer(status, body), "r-1", Some("asked")).unwrap_err()
+    }
+
+    #[test]
+    fn an_envelope_and_a_bare_body_are_both_read() {
+        for body in [
+            r#"{"success": true, "data": {"id": "p"}, "metadata": {"request_id": "r"}}"#,
+            r#"{"success": true, "data": {"id": "p"}}"#,
+            r#"{"id": "p", "unknown": 1}"#,
+        ] {
+            let prompt: PromptResponse = decode(&answer(200, body), "r", None).unwrap();
+            assert_eq!(prompt.id, "p");
+        }
+        let list: Vec<PromptResponse> =
+            decode(&answer(200, r#"[{"id": "p"}]"#), "r", None).unwrap();
+        assert_eq!(list.len(), 1);
+    }
+
+    #[test]
+    fn every_status_is_its_variant() {
+        for (status, kind, retryable) in [
+            (400, ErrorKind::Validation, false),
+            (401, ErrorKind::Authentication, false),
+            (403, ErrorKind::Authorization, false),
+            (404, ErrorKind::PromptNotFound, false),
+            (408, ErrorKind::Server, true),
+            (409, ErrorKind::Conflict, false),
+            (412, ErrorKind::Conflict, false),
+            (413, ErrorKind::Validation, false),
+            (418, ErrorKind::Server, false),
+            (422, ErrorKind::Validation, false),
+            (429, ErrorKind::RateLimit, true),
+            (500, ErrorKind::Server, true),
+            (503, ErrorKind::Server, true),
+        ] {
+            for body in ["", "<html>no</html>", r#"{"error": "no"}"#, r#"{"success": false}"#, "[]"]
+            {
+                let error = error(status, body);
+                assert_eq!(error.kind(), kind, "{status} {body}");
+                assert_eq!(error.is_retryable(), retryable, "{status}");
+                assert_eq!(error.status(), Some(status));
+                assert_eq!(error.request_id(), Some("r-1"));
+            }
+        }
+    }
+
+    #[test]
+    fn code_details_and_request_id_come_through() {
+        let error = error(
+            404,
+            r#"{"success": false, "error": {"code": "PROMPT_NOT_FOUND", "message": "no prompt",
+                "details": {"prompt_id": "greetng", "suggested_prompts": ["greeting"]}},
+                "metadata": {"request_id": "r-9", "timestamp": "2026-01-01T00:00:00Z"}}"#,
+        );
+        let Error::PromptNotFound { prompt_id, suggested_prompts, .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!((prompt_id.as_str(), suggested_prompts[0].as_str()), ("greetng", "greeting"));
+        assert_eq!(error.request_id(), Some("r-9"));
+        assert_eq!(
+            error.to_string(),
+            "no prompt; did you mean `greeting`? [PROMPT_NOT_FOUND, request r-9]"
+        );
+        let other = self::error(404, r#"{"error": {"code": "NOT_FOUND", "message": "no label"}}"#);
+        assert_eq!(other.kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn retry_after_is_read_and_capped() {
+        let wait = |header: &str| {
+            let mut response = answer(429, "");
+            response.headers_mut().insert(RETRY_AFTER, header.parse().unwrap());
+            decode::<Value>(&response, "r", None).unwrap_err().retry_after().unwrap().as_secs()
+        };
+        assert_eq!(wait("7"), 7);
+        assert_eq!(wait("99999999999999999"), LONGEST_WAIT);
+        assert_eq!(wait("soon"), DEFAULT_WAIT);
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_shows_how_it_begins() {
+        let error = error(200, "<html>\n  <b>Login</b>");
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.to_string().contains("begins `<html> <b>Login</b>`"), "{error}");
+        let long = self::error(200, &"x".repeat(10_000));
+        assert!(long.to_string().len() < 500);
+        let failed = self::error(200, r#"{"success": false, "error": {"code": "NOT_FOUND"}}"#);
+        assert_eq!(failed.code(), "NOT_FOUND");
+    }
+}

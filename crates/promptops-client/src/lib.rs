@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod base_url;
+mod builder;
+mod call;
+mod client;
+mod decode;
+#[cfg(feature = "embedded")]
+mod embedded;
+mod fetched;
+mod operation;
+pub mod requests;
+
+pub use builder::ClientBuilder;
+pub use client::PromptOpsClient;
+pub use fetched::{Fetched, Source};
+pub use promptops_transport::{
+    RetryRule, SharedTransport, Transport, TransportError, TransportErrorKind, from_fn,
+};
+pub use promptops_types::{
+    BatchEntry, BatchResponse, BodyChoice, BodyKind, Bump, CacheConfig, CacheLevel, CacheStats,
+    ClientConfig, ClientStats, ConfigPatch, DEFAULT_BASE_URL, DEFAULT_PROJECT, Deleted,
+    DependencyHealth, Error, ErrorBody, ErrorCode, ErrorContext, ErrorKind, HealthState,
+    HealthStatus, Label, LabelName, LabelTarget, Message, ModelCompatibility, ModelInfo,
+    ModelProvider, ModelSpecificPrompt, NewPrompt, PromptDiff, PromptResponse, PromptUpdate,
+    PromptVariables, RenderResponse, RetryConfig, Secret, Selector, SelectorError, SortBy,
+    SortOrder, TelemetryConfig, TelemetrySummary, TemplateFormat, Timestamp, ValidationIssue,
+    Version, vars,
+};

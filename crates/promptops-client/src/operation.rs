@@ -1,0 +1,39 @@
+//! The operation table: method and idempotency of everything the client calls.
+
+use http::Method;
+
+/// One operation of the contract.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Operation {
+    /// Name, for errors and telemetry.
+    pub(crate) name: &'static str,
+    pub(crate) method: Method,
+    /// Whether a request that may have been carried out may be sent again: it changes nothing, or
+    /// carries an idempotency key.
+    pub(crate) has_idempotency_key: bool,
+}
+
+impl Operation {
+    const fn new(name: &'static str, method: Method) -> Self {
+        Self { name, method, has_idempotency_key: false }
+    }
+
+    const fn keyed(name: &'static str, method: Method) -> Self {
+        Self { name, method, has_idempotency_key: true }
+    }
+}
+
+pub(crate) static GET_PROMPT: Operation = Operation::new("get_prompt", Method::GET);
+pub(crate) static LIST_PROMPTS: Operation = Operation::new("list_prompts", Method::GET);
+pub(crate) static CREATE_PROMPT: Operation = Operation::keyed("create_prompt", Method::POST);
+pub(crate) static UPDATE_PROMPT: Operation = Operation::keyed("update_prompt", Method::PUT);
+pub(crate) static DELETE_PROMPT: Operation = Operation::new("delete_prompt", Method::DELETE);
+pub(crate) static PROMPT_VERSIONS: Operation = Operation::new("prompt_versions", Method::GET);
+pub(crate) static DIFF_PROMPT: Operation = Operation::new("diff_prompt", Method::GET);
+pub(crate) static LABELS: Operation = Operation::new("labels", Method::GET);
+pub(crate) static SET_LABEL: Operation = Operation::keyed("set_label", Method::PUT);
+pub(crate) static REMOVE_LABEL: Operation = Operation::new("remove_label", Method::DELETE);
+pub(crate) static GET_PROMPTS: Operation = Operation::new("get_prompts", Method::POST);
+pub(crate) static LIST_MODELS: Operation = Operation::new("list_models", Method::GET);
+pub(crate) static COMPATIBILITY: Operation =
+    Operation::new("get_model_compatibility", Method::POST);

@@ -1,0 +1,50 @@
+use promptops_types::{BatchEntry, BatchRequest, BatchResponse, Error};
+
+use super::{awaitable, project, project_setter};
+use crate::PromptOpsClient;
+use crate::call::Call;
+use crate::operation::GET_PROMPTS;
+
+/// A request for many prompts at once.
+#[derive(Debug)]
+#[must_use = "a request is sent when it is awaited"]
+pub struct GetPrompts {
+    client: PromptOpsClient,
+    entries: Vec<BatchEntry>,
+    project: Option<String>,
+    include_versions: bool,
+}
+
+impl GetPrompts {
+    pub(crate) fn new(client: &PromptOpsClient, entries: Vec<BatchEntry>) -> Self {
+        Self { client: client.clone(), entries, project: None, include_versions: false }
+    }
+
+    project_setter!();
+
+    /// Lists each prompt's version numbers too; false.
+    pub fn include_versions(mut self, include: bool) -> Self {
+        self.include_versions = include;
+        self
+    }
+
+    /// One request for each 500 prompts, one after the other.
+    async fn send(self) -> Result<BatchResponse, Error> {
+        let project = project(&self.client, self.project);
+        let mut whole = BatchResponse::default();
+        for entries in self.entries.chunks(BatchRequest::MAX) {
+            let mut batch = BatchRequest::new(entries.to_vec(), project.clone());
+            batch.include_versions = self.include_versions;
+            let call = Call::new(&GET_PROMPTS).segment("prompts").segment("batch").json(&batch)?;
+            let part = call.send::<BatchResponse>(&self.client).await?.data;
+            whole.prompts.extend(part.prompts);
+            whole.errors.extend(part.errors);
+            whole.versions.extend(part.versions);
+            whole.total_requested += part.total_requested;
+            whole.total_found += part.total_found;
+        }
+        Ok(whole)
+    }
+}
+
+awaitable!(GetPrompts => BatchResponse);

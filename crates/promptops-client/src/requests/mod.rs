@@ -1,0 +1,66 @@
+//! The requests that the client's methods give: set what is optional, then await.
+
+mod batch;
+mod compatibility;
+mod create;
+mod delete;
+mod diff;
+mod get;
+mod labels;
+mod list;
+mod models;
+mod render;
+mod selection;
+mod update;
+mod validate;
+mod versions;
+
+pub use batch::GetPrompts;
+pub use compatibility::GetModelCompatibility;
+pub use create::CreatePrompt;
+pub use delete::DeletePrompt;
+pub use diff::DiffPrompt;
+pub use get::GetPrompt;
+pub use labels::{Labels, RemoveLabel, SetLabel};
+pub use list::ListPrompts;
+pub use models::ListModels;
+pub use render::RenderPrompt;
+pub use update::UpdatePrompt;
+pub use validate::{ValidatePrompt, ValidationReport};
+pub use versions::PromptVersions;
+
+/// Makes a request awaitable by its `send`.
+macro_rules! awaitable {
+    ($request:ty => $output:ty) => {
+        impl std::future::IntoFuture for $request {
+            type Output = Result<$output, promptops_types::Error>;
+            type IntoFuture =
+                std::pin::Pin<Box<dyn std::future::Future<Output = Self::Output> + Send>>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                Box::pin(self.send())
+            }
+        }
+    };
+}
+
+/// The setter of the project, which every request has.
+macro_rules! project_setter {
+    () => {
+        /// Looks in this project, and not in the client's.
+        pub fn project(mut self, project: impl Into<String>) -> Self {
+            self.project = Some(project.into());
+            self
+        }
+    };
+}
+
+pub(crate) use awaitable;
+pub(crate) use project_setter;
+
+use crate::PromptOpsClient;
+
+/// The project of a call: its own, else the client's.
+pub(crate) fn project(client: &PromptOpsClient, own: Option<String>) -> Option<String> {
+    own.or_else(|| client.config().project.clone())
+}

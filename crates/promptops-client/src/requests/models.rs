@@ -1,0 +1,44 @@
+use promptops_types::{Error, ModelCatalogue, ModelInfo, ModelProvider};
+
+use super::awaitable;
+use crate::PromptOpsClient;
+use crate::call::Call;
+use crate::operation::LIST_MODELS;
+
+/// A request for the models a registry knows.
+#[derive(Debug)]
+#[must_use = "a request is sent when it is awaited"]
+pub struct ListModels {
+    client: PromptOpsClient,
+    provider: Option<ModelProvider>,
+    capability: Option<String>,
+}
+
+impl ListModels {
+    pub(crate) fn new(client: &PromptOpsClient) -> Self {
+        Self { client: client.clone(), provider: None, capability: None }
+    }
+
+    /// Only models of this provider.
+    pub fn provider(mut self, provider: impl Into<ModelProvider>) -> Self {
+        self.provider = Some(provider.into());
+        self
+    }
+
+    /// Only models with this capability, such as `vision`.
+    pub fn capability(mut self, capability: impl Into<String>) -> Self {
+        self.capability = Some(capability.into());
+        self
+    }
+
+    async fn send(self) -> Result<Vec<ModelInfo>, Error> {
+        let call = Call::new(&LIST_MODELS)
+            .segment("models")
+            .query("provider", self.provider.as_ref().map(ModelProvider::as_str))
+            .query("capability", self.capability);
+        let answer = call.send::<ModelCatalogue>(&self.client).await?;
+        Ok(answer.data.models)
+    }
+}
+
+awaitable!(ListModels => Vec<ModelInfo>);

@@ -1,0 +1,64 @@
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request, State};
+use http::{Method, Uri};
+use promptops_types::{BatchRequest, BatchResponse};
+
+use crate::App;
+use crate::error::{ApiError, no_such_method};
+use crate::extract::{Caller, Json, Path, prompt, selector};
+use crate::reply::Reply;
+
+/// `POST /prompts/batch`; a POST to any other prompt is no method of it.
+pub(crate) async fn batch(
+    State(app): State<App>,
+    Caller(access): Caller,
+    Path(id): Path<String>,
+    method: Method,
+    uri: Uri,
+    request: Request,
+) -> Result<Reply, ApiError> {
+    if id != "batch" {
+        return Err(no_such_method(method, uri).await);
+    }
+    let Json(body): Json<BatchRequest> = Json::from_request(request, &app).await?;
+    if body.prompt_ids.len() > BatchRequest::MAX {
+        let message = format!(
+            "names {} prompts; at most {} in one batch",
+            body.prompt_ids.len(),
+            BatchRequest::MAX
+        );
+        return Err(ApiError::invalid("prompt_ids", "too_many", message));
+    }
+    let mut response = BatchResponse::default();
+    response.total_requested = body.prompt_ids.len() as u64;
+    for entry in &body.prompt_ids {
+        let key = match entry.version() {
+            Some(version) => format!("{}@{version}", entry.id()),
+            None => entry.id().to_owned(),
+        };
+        let reference = prompt(entry.id().to_owned(), body.project_id.clone());
+        let found = match selector(entry.version()) {
+            Ok(selector) => {
+                app.registry.get(&access, &reference, &selector, None).await.map_err(ApiError::from)
+            }
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(mut found) => {
+                response.total_found += 1;
+                if body.include_metadata == Some(false) {
+                    found.prompt.metadata.clear();
+                }
+                if body.include_versions {
+                    let versions = app.registry.versions(&access, &reference).await?;
+                    let numbers = versions.into_iter().map(|found| found.prompt.version);
+                    response.versions.insert(key.clone(), numbers.collect());
+                }
+                response.prompts.insert(key, Arc::new(found.prompt));
+            }
+            Err(error) => _ = response.errors.insert(key, error.into_body()),
+        }
+    }
+    Reply::ok(&response)
+}

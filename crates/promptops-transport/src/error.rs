@@ -1,0 +1,69 @@
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+/// Why no response came. A response with an error status is no error here.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct TransportError {
+    kind: TransportErrorKind,
+    message: String,
+    #[source]
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What went wrong, and so whether the request may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// The registry could not be reached: nothing of the request was sent.
+    Connect,
+    /// No response came in time; the request may have been carried out.
+    Timeout,
+    /// The connection broke after the request was begun; it may have been carried out.
+    Interrupted,
+    /// The response is larger than the limit, or is not HTTP.
+    InvalidResponse,
+    /// The request cannot be sent as it is.
+    InvalidRequest,
+}
+
+/// Whether a request that failed may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RetryRule {
+    /// Always: it has not been carried out.
+    Always,
+    /// Only if carrying it out twice is the same as once.
+    IfIdempotent,
+    /// Never: it would fail again.
+    Never,
+}
+
+impl TransportErrorKind {
+    /// The rule of this kind.
+    pub fn retry_rule(self) -> RetryRule {
+        match self {
+            Self::Connect => RetryRule::Always,
+            Self::Timeout | Self::Interrupted => RetryRule::IfIdempotent,
+            Self::InvalidResponse | Self::InvalidRequest => RetryRule::Never,
+        }
+    }
+}
+
+impl TransportError {
+    /// An error of a kind, with a message that says what was being done.
+    pub fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// Adds the error that caused this one.
+    pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+}

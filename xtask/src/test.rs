@@ -1,0 +1,37 @@
+//! `cargo xtask test`: all tests, the quickstart, and the feature sets people build with.
+
+use crate::Outcome;
+use crate::command::{cargo, program};
+
+const FEATURE_CHECKS: [&str; 4] = [
+    "check -p promptops-template --no-default-features",
+    "check -p promptops-client --no-default-features",
+    "check -p promptops-client --no-default-features --features embedded",
+    "check -p promptops-types --all-features",
+];
+
+pub(crate) fn run() -> Outcome {
+    require_c_compiler()?;
+    cargo("test --workspace --all-features").run()?;
+    cargo("run --quiet --example quickstart").run()?;
+    FEATURE_CHECKS.into_iter().try_for_each(|line| cargo(line).run())
+}
+
+/// `SQLite` is compiled in, from C.
+fn require_c_compiler() -> Outcome {
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    // CC may carry a wrapper or flags: `ccache cc`, `clang --target=...`.
+    let mut words = compiler.split_whitespace();
+    let name = words.next().unwrap_or("cc");
+    if program(name, words.chain(["--version"])).works() {
+        return Ok(());
+    }
+    Err(format!(
+        "no C compiler: `{compiler} --version` does not run, and SQLite is compiled in.\n\
+         Install one, or name yours in the environment variable CC:\n  \
+         Debian, Ubuntu  apt-get install build-essential\n  \
+         Fedora          dnf install gcc\n  \
+         Alpine          apk add build-base\n  \
+         macOS           xcode-select --install"
+    ))
+}
