@@ -60,7 +60,7 @@ impl VersionContent {
             metadata: new.metadata,
             module_id: new.module_id,
         };
-        content.check(given_variables, &[])
+        content.check((!given_variables).then_some(&Self::default()))
     }
 
     /// This content with an update applied, checked.
@@ -99,35 +99,37 @@ impl VersionContent {
             || changed.messages != self.messages
             || changed.model_specific_prompts != self.model_specific_prompts
             || changed.template_format != self.template_format;
-        if update.variables.is_some() || !body_changed {
-            return changed.check(true, &[]);
-        }
-        let used = self.templates().ok();
-        let used = used.as_ref().map(PromptTemplate::variables).unwrap_or_default();
-        let extra: Vec<String> =
-            self.variables.iter().filter(|name| !used.contains(&name.as_str())).cloned().collect();
-        changed.check(false, &extra)
+        let follow = update.variables.is_none() && body_changed;
+        changed.check(follow.then_some(self))
     }
 
-    /// Checks every field and fills in the variables where they were not given: those of the
-    /// placeholders, then `extra`.
-    fn check(mut self, given_variables: bool, extra: &[String]) -> Result<Self, RegistryError> {
+    /// Checks every field. With `follow`, the variables were not given: they follow the
+    /// placeholders, as an update of that content.
+    fn check(mut self, follow: Option<&Self>) -> Result<Self, RegistryError> {
         self.check_sizes()?;
         let mut issues = Vec::new();
         self.check_fields(&mut issues);
-        match self.templates() {
-            Err(error) => issues.extend(error.issues()),
-            Ok(templates) if given_variables => {
-                issues.extend(templates.undeclared(&self.variables));
-            }
-            Ok(templates) => {
-                let used = templates.variables();
-                self.variables = used.iter().map(|name| (*name).to_owned()).collect();
-                let kept = extra.iter().filter(|name| !used.contains(&name.as_str())).cloned();
-                self.variables.extend(kept);
-            }
+        match (self.templates(), follow) {
+            (Err(error), _) => issues.extend(error.issues()),
+            (Ok(templates), None) => issues.extend(templates.undeclared(&self.variables)),
+            (Ok(templates), Some(old)) => self.variables = old.variables_for(&templates),
         }
         if issues.is_empty() { Ok(self) } else { Err(RegistryError::Invalid(issues)) }
+    }
+
+    /// The variables of new templates: the old ones that are still used or never were, in their
+    /// order, then those that are new.
+    fn variables_for(&self, templates: &PromptTemplate) -> Vec<String> {
+        let (now, before) = (templates.variables(), self.templates().ok());
+        let before = before.as_ref().map(PromptTemplate::variables).unwrap_or_default();
+        let stays = |name: &&String| now.contains(&&***name) || !before.contains(&&***name);
+        let mut names: Vec<String> = self.variables.iter().filter(stays).cloned().collect();
+        for name in now {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
     }
 
     fn check_fields(&self, issues: &mut Vec<ValidationIssue>) {
@@ -266,10 +268,12 @@ mod tests {
     }
 
     #[test]
-    fn an_update_keeps_declared_names_that_no_placeholder_used() {
+    fn an_update_keeps_the_order_and_the_names_that_no_placeholder_used() {
         let old = VersionContent::from_new(new("{{ a }}").variables(["a", "spare"])).unwrap();
         let changed = old.updated(&PromptUpdate::new().content("{{ b }}")).unwrap();
-        assert_eq!(changed.variables, ["b", "spare"]);
+        assert_eq!(changed.variables, ["spare", "b"]);
+        let more = old.updated(&PromptUpdate::new().content("{{ n }} {{ a }}")).unwrap();
+        assert_eq!(more.variables, ["a", "spare", "n"]);
         let same = old.updated(&PromptUpdate::new().description("d")).unwrap();
         assert_eq!(same.variables, ["a", "spare"]);
     }

@@ -5,6 +5,8 @@ mod error;
 #[cfg(feature = "jinja")]
 mod jinja;
 #[cfg(feature = "jinja")]
+mod jinja_rules;
+#[cfg(feature = "jinja")]
 mod jinja_scan;
 mod near_match;
 mod placeholder;

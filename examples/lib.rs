@@ -1,0 +1,1 @@
+//! Programs that show PromptOps at work; run one with `cargo run --example NAME`.
