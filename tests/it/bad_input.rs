@@ -33,7 +33,7 @@ async fn every_missing_variable_is_named_with_its_place_and_a_near_match() {
         "3 variables are missing [VALIDATION_ERROR]\n  \
          - `customer_name` (content, line 1, column 7): is not given; did you mean `custmer_name`?\n  \
          - `order.id` (content, line 2, column 6): is not given\n  \
-         - `state` (content, line 2, column 23): is not given"
+         - `state` (content, line 2, column 24): is not given"
     );
     let error = client.render_prompt("order", 7).await.unwrap_err();
     assert!(error.to_string().contains("variables are an object"), "{error}");
@@ -45,10 +45,10 @@ async fn wrong_fields_are_all_named() {
     assert_eq!(
         refused(&client, NewPrompt::new("", "{{ a }}").variables(["b"]).tags(["x,y"])).await,
         "3 fields are wrong [VALIDATION_ERROR]\n  \
-         - `name`: is empty\n  \
-         - `tags`: `x,y` has a comma; write two tags\n  \
          - `a` (content, line 1, column 1): is used by a placeholder but not in `variables`; add \
-         it, or leave `variables` out"
+         it, or leave `variables` out\n  \
+         - `name`: is empty\n  \
+         - `tags`: `x,y` has a comma; write two tags"
     );
     assert_eq!(
         refused(&client, NewPrompt::new("n", "")).await,

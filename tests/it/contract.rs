@@ -173,7 +173,7 @@ async fn writes_are_conditional_on_the_revision() {
         assert_eq!(answer.status, 412, "{method} {path}");
         assert_eq!(answer.body["error"]["code"], "PRECONDITION_FAILED");
         let headers = [json_type, ("if-match", "nonsense")];
-        assert_eq!(server.send(method, path, &headers, body).await.status, 400);
+        assert_eq!(server.send(method, path, &headers, body).await.status, 412);
     }
     let headers = [json_type, ("if-match", new.as_str())];
     let answer =

@@ -111,14 +111,15 @@ async fn render_chooses_the_body_and_reports_what_was_used() {
 
 #[tokio::test]
 async fn chat_jinja_and_verbatim_prompts_render() {
-    let client = client();
-    let chat = [Message::new("system", "Be {{ tone }}."), Message::new("user", "{{ question }}")];
-    client.create_prompt(NewPrompt::chat("Chat", chat)).await.unwrap();
     #[derive(serde::Serialize)]
     struct Ask<'a> {
         tone: &'a str,
         question: &'a str,
     }
+
+    let client = client();
+    let chat = [Message::new("system", "Be {{ tone }}."), Message::new("user", "{{ question }}")];
+    client.create_prompt(NewPrompt::chat("Chat", chat)).await.unwrap();
     let ask = Ask { tone: "brief", question: "Why?" };
     let render = client.render_prompt("chat", &ask).await.unwrap();
     assert_eq!(render.rendered_content, "Be brief.\n\nWhy?");
@@ -180,7 +181,7 @@ async fn update_publishes_edits_and_respects_if_match() {
 
     let versions = client.prompt_versions("greeting").await.unwrap();
     let versions: Vec<_> = versions.iter().map(|prompt| prompt.version.as_str()).collect();
-    assert_eq!(versions, ["3.0.0-beta.1", "2.1.0", "2.0.0", "1.0.0"]);
+    assert_eq!(versions, ["3.0.0-beta.1", "2.1.0", "2.0.0", "1.0.0"], "the newest first");
 }
 
 #[tokio::test]

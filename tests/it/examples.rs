@@ -25,9 +25,9 @@ async fn every_example_prompt_imports_and_is_valid() {
         prompts.push(created);
     }
     assert!(prompts.len() >= 12, "{}", prompts.len());
-    let formats = |format: TemplateFormat| prompts.iter().filter(|p| p.template_format == format);
-    assert!(formats(TemplateFormat::Jinja).count() >= 1);
-    assert!(formats(TemplateFormat::None).count() >= 1);
+    for format in [TemplateFormat::Jinja, TemplateFormat::None] {
+        assert!(prompts.iter().any(|prompt| prompt.template_format == format), "{format}");
+    }
     assert!(prompts.iter().filter(|prompt| !prompt.messages.is_empty()).count() >= 3);
     assert!(prompts.iter().filter(|p| !p.model_specific_prompts.is_empty()).count() >= 3);
 }

@@ -3,3 +3,27 @@
 /// The project's README.
 #[doc = include_str!("../../README.md")]
 pub mod readme {}
+
+/// The chapter `architecture.md`.
+#[doc = include_str!("../../docs/src/architecture.md")]
+pub mod architecture {}
+
+/// The chapter `concepts.md`.
+#[doc = include_str!("../../docs/src/concepts.md")]
+pub mod concepts {}
+
+/// The chapter `introduction.md`.
+#[doc = include_str!("../../docs/src/introduction.md")]
+pub mod introduction {}
+
+/// The chapter `limits.md`.
+#[doc = include_str!("../../docs/src/limits.md")]
+pub mod limits {}
+
+/// The chapter `quickstart.md`.
+#[doc = include_str!("../../docs/src/quickstart.md")]
+pub mod quickstart {}
+
+/// The chapter `templates.md`.
+#[doc = include_str!("../../docs/src/templates.md")]
+pub mod templates {}

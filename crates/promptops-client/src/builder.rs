@@ -9,8 +9,8 @@ use crate::PromptOpsClient;
 use crate::base_url::BaseUrl;
 
 /// Builds a client. What is not set here is read from the environment
-/// (`PROMPTOPS_BASE_URL`, `PROMPTOPS_API_KEY`, `PROMPTOPS_SECRET_KEY`, `PROMPTOPS_PROJECT`), then
-/// has its default.
+/// (`PROMPTOPS_BASE_URL`, `PROMPTOPS_API_KEY`, `PROMPTOPS_SECRET_KEY`, `PROMPTOPS_PROJECT`,
+/// `PROMPTOPS_REDIS_URL` or `REDIS_URL`), then has its default.
 ///
 /// ```
 /// use promptops_client::PromptOpsClient;
@@ -118,6 +118,9 @@ impl ClientBuilder {
         config.api_key = self.api_key.or_else(|| secret("PROMPTOPS_API_KEY"));
         config.secret_key = self.secret_key.or_else(|| secret("PROMPTOPS_SECRET_KEY"));
         config.project = self.project.or_else(|| environment("PROMPTOPS_PROJECT"));
+        if config.cache.redis_url.is_none() {
+            config.cache.redis_url = secret("PROMPTOPS_REDIS_URL").or_else(|| secret("REDIS_URL"));
+        }
         config.validate()?;
         let url = BaseUrl::parse(&config.base_url)?;
         let transport = match (&url, self.transport) {

@@ -33,12 +33,12 @@ impl Access {
         self.projects.as_ref().is_none_or(|allowed| allowed.contains(project))
     }
 
-    /// The projects a list may show: those allowed, or `wanted` alone if it is allowed. `None`
-    /// means every project.
-    pub(crate) fn narrow(&self, wanted: Option<&str>) -> Option<Vec<String>> {
+    /// Those of the `wanted` projects that may be seen. `None` means every project.
+    pub(crate) fn narrow(&self, wanted: Option<Vec<String>>) -> Option<Vec<String>> {
         match (wanted, &self.projects) {
-            (Some(project), _) if self.allows(project) => Some(vec![project.to_owned()]),
-            (Some(_), _) => Some(Vec::new()),
+            (Some(wanted), _) => {
+                Some(wanted.into_iter().filter(|project| self.allows(project)).collect())
+            }
             (None, Some(allowed)) => Some(allowed.iter().cloned().collect()),
             (None, None) => None,
         }
@@ -53,8 +53,10 @@ mod tests {
     fn a_list_never_widens_beyond_what_is_allowed() {
         let some = Access::projects("key", ["a", "b"]);
         assert_eq!(some.narrow(None), Some(vec!["a".to_owned(), "b".to_owned()]));
-        assert_eq!(some.narrow(Some("a")), Some(vec!["a".to_owned()]));
-        assert_eq!(some.narrow(Some("c")), Some(vec![]));
+        let wanted = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(some.narrow(wanted(&["a", "c"])), wanted(&["a"]));
+        assert_eq!(some.narrow(wanted(&["c"])), wanted(&[]));
+        assert_eq!(Access::full("me").narrow(wanted(&["c"])), wanted(&["c"]));
         assert_eq!(Access::full("me").narrow(None), None);
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use promptops_template::PromptTemplate;
 use promptops_types::{
     Message, ModelSpecificPrompt, NewPrompt, PromptResponse, PromptUpdate, TemplateFormat,
@@ -43,7 +45,7 @@ pub struct VersionContent {
 impl VersionContent {
     /// The content of a new prompt, checked, its variables filled in if they were left out.
     pub(crate) fn from_new(new: NewPrompt) -> Result<Self, RegistryError> {
-        if new.content.is_some() && new.messages.as_ref().is_some_and(|m| !m.is_empty()) {
+        if is_both(new.content.as_deref(), new.messages.as_deref()) {
             return Err(both_bodies());
         }
         let given_variables = new.variables.is_some();
@@ -73,16 +75,20 @@ impl VersionContent {
                 field.clone_from(value);
             }
         }
-        if update.content.is_some() && update.messages.as_ref().is_some_and(|m| !m.is_empty()) {
+        if is_both(update.content.as_deref(), update.messages.as_deref()) {
             return Err(both_bodies());
         }
         let mut changed = self.clone();
-        if let Some(content) = &update.content {
-            changed.content.clone_from(content);
-            changed.messages.clear();
-        } else if let Some(messages) = &update.messages {
-            changed.messages.clone_from(messages);
-            changed.content.clear();
+        match (&update.content, &update.messages) {
+            (content, Some(messages)) if !messages.is_empty() || content.is_none() => {
+                changed.messages.clone_from(messages);
+                changed.content.clear();
+            }
+            (Some(content), _) => {
+                changed.content.clone_from(content);
+                changed.messages.clear();
+            }
+            _ => {}
         }
         set(&mut changed.name, update.name.as_ref());
         set(&mut changed.description, update.description.as_ref());
@@ -91,8 +97,8 @@ impl VersionContent {
         set(&mut changed.template_format, update.template_format.as_ref());
         set(&mut changed.tags, update.tags.as_ref());
         set(&mut changed.metadata, update.metadata.as_ref());
-        if update.module_id.is_some() {
-            changed.module_id.clone_from(&update.module_id);
+        if let Some(module) = &update.module_id {
+            changed.module_id = Some(module.clone()).filter(|module| !module.is_empty());
         }
         set(&mut changed.variables, update.variables.as_ref());
         let body_changed = changed.content != self.content
@@ -108,27 +114,28 @@ impl VersionContent {
     fn check(mut self, follow: Option<&Self>) -> Result<Self, RegistryError> {
         self.check_sizes()?;
         let mut issues = Vec::new();
-        self.check_fields(&mut issues);
         match (self.templates(), follow) {
             (Err(error), _) => issues.extend(error.issues()),
             (Ok(templates), None) => issues.extend(templates.undeclared(&self.variables)),
             (Ok(templates), Some(old)) => self.variables = old.variables_for(&templates),
         }
+        self.check_fields(&mut issues);
         if issues.is_empty() { Ok(self) } else { Err(RegistryError::Invalid(issues)) }
     }
 
     /// The variables of new templates: the old ones that are still used or never were, in their
     /// order, then those that are new.
     fn variables_for(&self, templates: &PromptTemplate) -> Vec<String> {
-        let (now, before) = (templates.variables(), self.templates().ok());
+        let before = self.templates().ok();
         let before = before.as_ref().map(PromptTemplate::variables).unwrap_or_default();
-        let stays = |name: &&String| now.contains(&&***name) || !before.contains(&&***name);
-        let mut names: Vec<String> = self.variables.iter().filter(stays).cloned().collect();
-        for name in now {
-            if !names.iter().any(|known| known == name) {
-                names.push(name.to_owned());
-            }
-        }
+        let before: HashSet<&str> = before.into_iter().collect();
+        let now = templates.variables();
+        let still: HashSet<&str> = now.iter().copied().collect();
+        let stays = |name: &str| still.contains(name) || !before.contains(name);
+        let mut names: Vec<String> =
+            self.variables.iter().filter(|name| stays(name)).cloned().collect();
+        let known: HashSet<&str> = self.variables.iter().map(String::as_str).collect();
+        names.extend(now.into_iter().filter(|name| !known.contains(name)).map(str::to_owned));
         names
     }
 
@@ -157,8 +164,8 @@ impl VersionContent {
         for (field, names) in [("variables", &self.variables), ("tags", &self.tags)] {
             let mut sorted: Vec<_> = names.iter().collect();
             sorted.sort();
-            if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-                refuse(field, "duplicate", format!("names `{}` twice", pair[0]));
+            if let Some([name, _]) = sorted.array_windows().find(|[a, b]| a == b) {
+                refuse(field, "duplicate", format!("names `{name}` twice"));
             }
         }
         for (index, body) in self.model_specific_prompts.iter().enumerate() {
@@ -182,7 +189,7 @@ impl VersionContent {
             let field = format!("model_specific_prompts[{index}].model_provider");
             check_name(&field, body.model_provider.as_str(), issues);
         }
-        for variable in &self.variables {
+        for variable in self.variables.iter().take(MAX_ITEMS) {
             check_name("variables", variable, issues);
         }
         for model in &self.target_models {
@@ -224,6 +231,13 @@ impl VersionContent {
         prompt.template_format.clone_from(&self.template_format);
         PromptTemplate::parse(&prompt)
     }
+}
+
+/// Whether a content and messages are both given. What a registry gave can be sent back: there, one
+/// of the two is empty.
+fn is_both(content: Option<&str>, messages: Option<&[Message]>) -> bool {
+    content.is_some_and(|content| !content.is_empty())
+        && messages.is_some_and(|messages| !messages.is_empty())
 }
 
 fn both_bodies() -> RegistryError {
@@ -301,6 +315,24 @@ mod tests {
                 "tags:invalid_name"
             ]
         );
+    }
+
+    #[test]
+    fn a_chat_that_was_read_can_be_sent_back() {
+        let chat = NewPrompt::chat("n", [Message::new("user", "x")]);
+        let mut sent = chat;
+        sent.content = Some(String::new());
+        let chat = VersionContent::from_new(sent);
+        let mut update = PromptUpdate::new().content("").messages([Message::new("user", "y")]);
+        update.module_id = Some(String::new());
+        let changed = chat.unwrap().updated(&update).unwrap();
+        assert_eq!((changed.messages[0].content.as_str(), changed.module_id), ("y", None));
+    }
+
+    #[test]
+    fn variables_have_a_limit_whether_given_or_found() {
+        let many: Vec<_> = (0..=MAX_ITEMS).map(|n| format!("{{{{v{n}}}}}")).collect();
+        assert_eq!(codes(VersionContent::from_new(new(&many.concat()))), ["variables:too_many"]);
     }
 
     #[test]

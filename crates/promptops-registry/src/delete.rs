@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use promptops_types::{Deleted, Label, LabelTarget, Version};
+use promptops_types::{Deleted, Label, LabelTarget, Timestamp, Version};
 
 use crate::read::exact;
 use crate::registry::{Viewed, check_revision};
 use crate::{
-    Access, Action, Change, Focus, Op, PromptHead, PromptRef, PromptState, Registry, RegistryError,
-    Store, Target,
+    Access, Action, AuditEntry, Change, Focus, Op, PromptHead, PromptRef, PromptState, Registry,
+    RegistryError, Store, Target,
 };
 
 /// What to delete. The default deletes the whole prompt.
@@ -39,7 +39,8 @@ impl Registry {
         let viewed = Viewed::new(access, prompt);
         let at = self.now();
         let change = async {
-            let focus = Focus { all_numbers: true, ..Focus::default() };
+            let versions = version.iter().cloned().collect();
+            let focus = Focus { versions, all_numbers: true, label: None };
             let target = Target { reference: viewed.reference()?, focus };
             let decide = {
                 let viewed = viewed.clone();
@@ -47,16 +48,22 @@ impl Registry {
                 move |state: &PromptState| {
                     let head = viewed.check(state.head.as_ref())?;
                     check_revision(head, options.if_revision)?;
-                    let plan = plan(head, state, version.as_ref(), options.force)?;
+                    let by = viewed.access.actor();
+                    let plan = plan(head, state, version.as_ref(), options.force, (by, at))?;
                     let (action, version) = match &version {
                         Some(version) if !plan.deleted.prompt_deleted => {
                             (Action::DeleteVersion, Some(version.clone()))
                         }
                         version => (Action::DeletePrompt, version.clone()),
                     };
+                    let gone = version.as_ref().and_then(|version| state.versions.get(version));
                     let mut entry = viewed.audit(head, action, at);
+                    entry.digest_before =
+                        gone.or(state.shown.as_ref()).map(|stored| stored.digest.clone());
                     entry.version = version;
-                    Ok(Change { ops: plan.ops, audit: vec![entry] })
+                    let mut audit = label_entries(&viewed, head, state, &plan.ops, at);
+                    audit.push(entry);
+                    Ok(Change { ops: plan.ops, audit })
                 }
             };
             self.store.change(target, Arc::new(decide)).await
@@ -65,7 +72,8 @@ impl Registry {
             Ok(applied) => {
                 let head = viewed.check(applied.before.head.as_ref())?;
                 // The same plan on the same state, made with force: what it refused is past.
-                plan(head, &applied.before, version.as_ref(), true).map(|plan| plan.deleted)
+                let by = viewed.access.actor();
+                plan(head, &applied.before, version.as_ref(), true, (by, at)).map(|p| p.deleted)
             }
             Err(RegistryError::VersionNotFound { selector, .. }) => {
                 let head = self.head(access, prompt).await?;
@@ -87,6 +95,7 @@ fn plan(
     state: &PromptState,
     version: Option<&Version>,
     force: bool,
+    (by, at): (&str, Timestamp),
 ) -> Result<Plan, RegistryError> {
     if let Some(version) = version
         && !state.numbers.contains(version)
@@ -126,20 +135,43 @@ fn plan(
         deleted.prompt_deleted = true;
         return Ok(Plan { ops: vec![Op::DeletePrompt], deleted });
     }
-    let mut ops: Vec<Op> = touched.iter().map(|label| without(label, &gone)).collect();
+    let mut ops: Vec<Op> = touched.iter().map(|label| without(label, &gone, by, at)).collect();
     ops.extend(gone.into_iter().cloned().map(Op::DeleteVersion));
     Ok(Plan { ops, deleted })
 }
 
+/// A line of the audit trail for each label that a delete changes.
+fn label_entries(
+    viewed: &Viewed,
+    head: &PromptHead,
+    state: &PromptState,
+    ops: &[Op],
+    at: Timestamp,
+) -> Vec<AuditEntry> {
+    let entry = |op: &Op| {
+        let (name, action, after) = match op {
+            Op::SetLabel(label) => (&label.label, Action::SetLabel, Some(label.target.clone())),
+            Op::RemoveLabel(name) => (name, Action::RemoveLabel, None),
+            _ => return None,
+        };
+        let before = state.labels.iter().find(|label| label.label == *name);
+        let mut entry = viewed.audit(head, action, at);
+        entry.label = Some(name.clone());
+        entry.target_before = before.map(|label| label.target.clone());
+        entry.target_after = after;
+        Some(entry)
+    };
+    ops.iter().filter_map(entry).collect()
+}
+
 /// A label after versions are gone: without them in its weights, or gone itself.
-fn without(label: &Label, gone: &[&Version]) -> Op {
+fn without(label: &Label, gone: &[&Version], by: &str, at: Timestamp) -> Op {
     if let LabelTarget::Weights(weights) = &label.target {
         let mut left = weights.clone();
         left.retain(|version, _| !gone.contains(&version));
         if left.values().any(|weight| *weight > 0) {
-            let mut label = label.clone();
-            label.target = LabelTarget::Weights(left);
-            return Op::SetLabel(label);
+            let target = LabelTarget::Weights(left);
+            return Op::SetLabel(Label::new(label.label.clone(), target, at, by.to_owned()));
         }
     }
     Op::RemoveLabel(label.label.clone())

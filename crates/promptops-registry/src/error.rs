@@ -131,6 +131,16 @@ impl RegistryError {
     }
 }
 
+impl RegistryError {
+    /// The wrong fields, to be told with others; any other error is told alone.
+    pub(crate) fn into_issues(self) -> Result<Vec<ValidationIssue>, Self> {
+        match self {
+            Self::Invalid(issues) => Ok(issues),
+            other => Err(other),
+        }
+    }
+}
+
 fn list_versions(versions: &[String]) -> String {
     if versions.is_empty() { "none".to_owned() } else { versions.join(", ") }
 }

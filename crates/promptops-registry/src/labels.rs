@@ -29,7 +29,7 @@ pub struct LabelMove {
 }
 
 impl Registry {
-    /// The labels of a prompt, by name.
+    /// The labels of a prompt, by name, and a revision of the prompt that they are not older than.
     ///
     /// # Errors
     /// [`RegistryError::PromptNotFound`].
@@ -37,9 +37,9 @@ impl Registry {
         &self,
         access: &Access,
         prompt: &PromptRef,
-    ) -> Result<Vec<Label>, RegistryError> {
+    ) -> Result<(Vec<Label>, u64), RegistryError> {
         let head = self.head(access, prompt).await?;
-        Ok(self.store.labels(&head.id).await?)
+        Ok((self.store.labels(&head.id).await?, head.revision))
     }
 
     /// Points a label at a version, or at several with weights. Pointing it where it points

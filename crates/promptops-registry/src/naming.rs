@@ -48,6 +48,9 @@ pub(crate) fn check_slug(slug: &str, issues: &mut Vec<ValidationIssue>) {
                 .to_owned(),
         ));
     }
+    if slug.contains('@') {
+        issues.push(refused("slug", "has a `@`, which separates a slug from a version".to_owned()));
+    }
     if is_uuid(slug) {
         issues.push(refused("slug", "looks like a UUID, so it would hide an id".to_owned()));
     }
@@ -96,6 +99,7 @@ mod tests {
         assert!(slug_problems(".hidden").contains("dot"));
         assert!(slug_problems("a/../b").contains("dot"));
         assert!(slug_problems("a//b").contains("empty"));
+        assert!(slug_problems("a@1.0.0").contains("separates"));
         assert!(slug_problems("a\0b").contains("U+0000"));
         assert!(slug_problems("018f4e6a-7c1d-7000-8000-000000000000").contains("UUID"));
         assert!(slug_problems(&"x".repeat(201)).contains("200 characters"));

@@ -6,7 +6,7 @@ use promptops_types::{Bump, DEFAULT_PROJECT, NewPrompt, PromptUpdate, Version};
 
 use crate::digest::render_digest;
 use crate::limits::MAX_DESCRIPTION_CHARS;
-use crate::naming::{check_name, check_slug, slug_for};
+use crate::naming::{check_name, check_slug, is_uuid, slug_for};
 use crate::read::{exact, found};
 use crate::registry::{Viewed, audit_entry, check_revision};
 use crate::{
@@ -19,7 +19,8 @@ use crate::{
 pub struct UpdateOptions {
     /// The version to edit; with `create_new_version`, the number of the new one.
     pub version: Option<String>,
-    /// Whether to publish a new version: unless said, when no version is given.
+    /// Whether to publish a new version: unless said, when no version is given. `false` without a
+    /// version edits the latest.
     pub create_new_version: Option<bool>,
     /// Which number to raise when no version is given.
     pub bump: Bump,
@@ -56,19 +57,28 @@ impl Registry {
                 check_slug(slug, &mut issues);
                 slug.clone()
             }
-            // A name of symbols alone leaves nothing for a slug: the end of the id is unique.
-            None => {
-                slug_for(&new.name).unwrap_or_else(|| format!("prompt-{}", &id[id.len() - 12..]))
+            // A name of symbols alone leaves nothing for a slug, and one that looks like an id
+            // would hide one: the end of the id is unique.
+            None => slug_for(&new.name)
+                .filter(|slug| !is_uuid(slug))
+                .unwrap_or_else(|| format!("prompt-{}", &id[id.len() - 12..])),
+        };
+        let version = match new.version.as_deref().map(|text| exact("version", text)) {
+            None => Version::FIRST,
+            Some(Ok(version)) => version,
+            Some(Err(error)) => {
+                issues.extend(error.into_issues()?);
+                Version::FIRST
             }
         };
-        if !issues.is_empty() {
-            return Err(RegistryError::Invalid(issues));
-        }
-        let version = match &new.version {
-            Some(version) => exact("version", version)?,
-            None => Version::FIRST,
+        let content = match VersionContent::from_new(new) {
+            Ok(content) if issues.is_empty() => content,
+            Ok(_) => return Err(RegistryError::Invalid(issues)),
+            Err(error) => {
+                issues.extend(error.into_issues()?);
+                return Err(RegistryError::Invalid(issues));
+            }
         };
-        let content = VersionContent::from_new(new)?;
         let stored = StoredVersion {
             version,
             digest: render_digest(&content),
@@ -129,11 +139,10 @@ impl Registry {
                     let head = viewed.check(state.head.as_ref())?;
                     check_revision(head, options.if_revision)?;
                     let step = Step { viewed: &viewed, head, state, at, options: &options };
-                    match &version {
-                        Some(version) if options.create_new_version != Some(true) => {
-                            step.edit(version, &update)
-                        }
-                        number => step.publish(number.as_ref(), &update),
+                    match (&version, options.create_new_version) {
+                        (Some(version), None | Some(false)) => step.edit(version, &update),
+                        (None, Some(false)) => step.edit(&step.shown()?.version, &update),
+                        (number, _) => step.publish(number.as_ref(), &update),
                     }
                 }
             };
@@ -149,7 +158,7 @@ impl Registry {
         };
         let head = viewed.check(applied.before.head.as_ref())?.clone();
         let written = applied.change.ops.into_iter().find_map(|op| match op {
-            Op::PutVersion(stored) => Some(*stored),
+            Op::AddVersion(stored) | Op::EditVersion(stored) => Some(*stored),
             _ => None,
         });
         let stored = written.ok_or_else(|| viewed.not_found())?;
@@ -189,7 +198,7 @@ fn create(
                 slug: head.slug.clone(),
                 at,
             },
-            Op::PutVersion(Box::new(stored.clone())),
+            Op::AddVersion(Box::new(stored.clone())),
         ],
         audit: vec![entry],
     })
@@ -211,7 +220,7 @@ impl Step<'_> {
         number: Option<&Version>,
         update: &PromptUpdate,
     ) -> Result<Change, RegistryError> {
-        let base = self.state.shown.as_ref().ok_or_else(|| self.viewed.not_found())?;
+        let base = self.shown()?;
         let content = base.content.updated(update)?;
         if content == base.content && !self.options.force {
             return Err(RegistryError::Unchanged {
@@ -230,7 +239,11 @@ impl Step<'_> {
             // Past every release there has been, so that no number comes back with another text.
             None => {
                 let last = self.head.last_release.as_ref().unwrap_or(&base.version);
-                last.max(&base.version).bumped(self.options.bump)
+                let last = last.max(&base.version);
+                last.bumped(self.options.bump).ok_or_else(|| {
+                    let message = format!("after {last} there is no number; give one");
+                    RegistryError::invalid("version", "exhausted", message)
+                })?
             }
         };
         let stored = StoredVersion {
@@ -245,9 +258,15 @@ impl Step<'_> {
         Ok(self.put(Action::Publish, &base.digest, stored))
     }
 
+    /// The version that a list shows: the latest.
+    fn shown(&self) -> Result<&StoredVersion, RegistryError> {
+        self.state.shown.as_ref().ok_or_else(|| self.viewed.not_found())
+    }
+
     /// Another content for a version that no label points at.
     fn edit(&self, version: &Version, update: &PromptUpdate) -> Result<Change, RegistryError> {
-        let Some(old) = self.state.versions.get(version) else {
+        let shown = self.state.shown.as_ref().filter(|shown| shown.version == *version);
+        let Some(old) = self.state.versions.get(version).or(shown) else {
             return Err(RegistryError::VersionNotFound {
                 slug: self.head.slug.clone(),
                 selector: version.to_string(),
@@ -278,6 +297,11 @@ impl Step<'_> {
         entry.digest_before = Some(digest_before.to_owned());
         entry.digest_after = Some(stored.digest.clone());
         entry.message.clone_from(&self.options.message);
-        Change { ops: vec![Op::PutVersion(Box::new(stored))], audit: vec![entry] }
+        let stored = Box::new(stored);
+        let op = match action {
+            Action::Edit => Op::EditVersion(stored),
+            _ => Op::AddVersion(stored),
+        };
+        Change { ops: vec![op], audit: vec![entry] }
     }
 }

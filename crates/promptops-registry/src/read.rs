@@ -8,8 +8,11 @@ use crate::limits::MAX_PAGE;
 use crate::registry::Viewed;
 use crate::{
     Access, AuditEntry, AuditQuery, Found, ListQuery, Located, Module, Pick, Project, PromptHead,
-    PromptRef, Registry, RegistryError, Store, StoreError, StoredVersion, rollout,
+    PromptRef, Reference, Registry, RegistryError, Store, StoreError, StoredVersion, rollout,
 };
+
+/// Looks at a weighted label while the prompt keeps changing under it.
+const LOOKS: usize = 10;
 
 /// Versions an error names.
 const NAMED_VERSIONS: u64 = 5;
@@ -43,20 +46,7 @@ impl Registry {
         let reference = viewed.reference()?;
         let mut last = None;
         for link in selector.links() {
-            let mut located = self.store.find(&reference, &pick(link)).await?;
-            if let Located::Weights(head, weights) = located {
-                let chosen = match link {
-                    Selector::Label(label) => rollout::pick(label, &weights, key),
-                    _ => None,
-                };
-                located = match chosen {
-                    Some(version) => {
-                        self.store.find(&reference, &Pick::Exact(version.clone())).await?
-                    }
-                    None => Located::NoVersion(head),
-                };
-            }
-            match located {
+            match self.locate(&reference, link, key).await? {
                 Located::Version(both) => {
                     viewed.check(Some(&both.0))?;
                     return Ok(*both);
@@ -69,20 +59,58 @@ impl Registry {
         Err(self.version_not_found(head, &selector.to_string()).await?)
     }
 
+    /// What one link of a selector finds, behind a weighted label too.
+    async fn locate(
+        &self,
+        reference: &Reference,
+        link: &Selector,
+        key: Option<&str>,
+    ) -> Result<Located, StoreError> {
+        for _ in 0..LOOKS {
+            let located = self.store.find(reference, &pick(link)).await?;
+            let (Located::Weights(head, weights), Selector::Label(label)) = (&located, link) else {
+                return Ok(located);
+            };
+            let Some(version) = rollout::pick(label, weights, key) else {
+                return Ok(Located::NoVersion(head.clone()));
+            };
+            let chosen = self.store.find(reference, &Pick::Exact(version.clone())).await?;
+            match &chosen {
+                Located::Version(both) if both.0.revision == head.revision => return Ok(chosen),
+                // The prompt has changed between the two looks: look again.
+                _ => {}
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
     pub(crate) async fn version_not_found(
         &self,
         head: &PromptHead,
         selector: &str,
     ) -> Result<RegistryError, StoreError> {
-        let newest = self.store.versions(&head.id, NAMED_VERSIONS).await?;
+        let highest = self.store.numbers(&head.id, NAMED_VERSIONS).await?;
         Ok(RegistryError::VersionNotFound {
             slug: head.slug.clone(),
             selector: selector.to_owned(),
-            available: newest.iter().map(|stored| stored.version.to_string()).collect(),
+            available: highest.iter().map(ToString::to_string).collect(),
         })
     }
 
-    /// The versions of a prompt, highest first, at most 1000.
+    /// The numbers of a prompt's versions, highest first, at most 1000.
+    ///
+    /// # Errors
+    /// [`RegistryError::PromptNotFound`].
+    pub async fn version_numbers(
+        &self,
+        access: &Access,
+        prompt: &PromptRef,
+    ) -> Result<Vec<Version>, RegistryError> {
+        let head = self.head(access, prompt).await?;
+        Ok(self.store.numbers(&head.id, MAX_PAGE).await?)
+    }
+
+    /// The versions of a prompt, the one published last first, at most 1000.
     ///
     /// # Errors
     /// [`RegistryError::PromptNotFound`].
@@ -126,14 +154,13 @@ impl Registry {
     pub async fn list(
         &self,
         access: &Access,
-        project: Option<&str>,
         mut query: ListQuery,
     ) -> Result<PromptPage, RegistryError> {
         if query.limit == 0 || query.limit > MAX_PAGE {
             let message = format!("is {}; it must be 1 to {MAX_PAGE}", query.limit);
             return Err(RegistryError::invalid("limit", "out_of_range", message));
         }
-        query.projects = access.narrow(project);
+        query.projects = access.narrow(query.projects);
         let (page, total) = self.store.list(&query).await?;
         let prompts =
             page.into_iter().map(|(head, stored)| Arc::new(found(head, stored).prompt)).collect();
@@ -154,7 +181,7 @@ impl Registry {
     ) -> Result<Vec<AuditEntry>, RegistryError> {
         let query = AuditQuery {
             projects: access.narrow(None),
-            prompt_id: prompt_id.map(str::to_owned),
+            prompt_id: prompt_id.map(str::to_lowercase),
             after,
             limit: limit.clamp(1, MAX_PAGE),
         };

@@ -6,6 +6,9 @@ use crate::{Access, NamedPrompt, Registry, Store, StoreError};
 /// Candidates that the store looks up before they are ranked.
 const CANDIDATES: u64 = 50;
 
+/// Longest text, in bytes, that something similar is looked for: the longest slug.
+const MAX_BYTES: usize = 200;
+
 /// Least Jaro-Winkler similarity (Winkler 1990) of slug or name: below it, texts that share no more
 /// than a common word would be suggested.
 const SIMILAR: f64 = 0.7;
@@ -18,6 +21,9 @@ impl Registry {
         access: &Access,
         text: &str,
     ) -> Result<Vec<String>, StoreError> {
+        if text.len() > MAX_BYTES {
+            return Ok(Vec::new());
+        }
         let projects = access.narrow(None);
         let candidates = self.store.similar(projects.as_deref(), text, CANDIDATES).await?;
         Ok(rank(text, candidates))

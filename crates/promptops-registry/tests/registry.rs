@@ -1,4 +1,5 @@
 //! What the registry promises about versions, labels, projects and errors.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
@@ -199,7 +200,7 @@ async fn deleting_goes_version_by_version_and_numbers_do_not_come_back() {
     f.point("greeting", "canary", weights).await;
     f.point("greeting", "production", to("1.1.0")).await;
     assert!(!f.delete("greeting", Some("1.1.0"), true).await.unwrap());
-    let labels = f.registry.labels(&f.access, &prompt("greeting")).await.unwrap();
+    let (labels, _) = f.registry.labels(&f.access, &prompt("greeting")).await.unwrap();
     assert_eq!(labels.len(), 1, "production went with its version");
     assert_eq!(labels[0].target.versions(), [&Version::new(1, 0, 0)]);
 
@@ -335,10 +336,14 @@ async fn another_project_answers_as_if_it_were_not_there() {
         f.registry.update(&mine, &reference, update, options).await.unwrap_err();
         let aim = to("1.0.0");
         f.registry.set_label(&mine, &reference, &label("a"), aim, None).await.unwrap_err();
+        f.registry.undo_label(&mine, &reference, &label("a"), None).await.unwrap_err();
+        f.registry.remove_label(&mine, &reference, &label("a"), None).await.unwrap_err();
+        f.registry.version_numbers(&mine, &reference).await.unwrap_err();
     }
     let query = ListQuery { limit: 10, ..ListQuery::default() };
-    for project in [None, Some("theirs")] {
-        assert_eq!(f.registry.list(&mine, project, query.clone()).await.unwrap().total, 0);
+    for projects in [None, Some(vec!["theirs".to_owned()])] {
+        let query = ListQuery { projects, ..query.clone() };
+        assert_eq!(f.registry.list(&mine, query).await.unwrap().total, 0);
     }
     assert!(f.registry.audit(&mine, None, 0, 10).await.unwrap().is_empty());
     assert!(f.registry.projects(&mine).await.unwrap().is_empty());
@@ -376,9 +381,54 @@ async fn every_write_is_in_the_audit_trail_with_who_and_digests() {
 }
 
 #[tokio::test]
+async fn a_forced_delete_tells_of_each_label_and_undo_does_not_bring_back_what_is_gone() {
+    let f = fixture();
+    let created = f.create("Greeting").await.prompt;
+    f.publish("greeting", "two").await.unwrap();
+    let weights =
+        LabelTarget::Weights([(Version::new(1, 0, 0), 9), (Version::new(1, 1, 0), 1)].into());
+    f.point("greeting", "canary", weights.clone()).await;
+    f.point("greeting", "production", to("1.1.0")).await;
+    f.delete("greeting", Some("1.1.0"), true).await.unwrap();
+    let trail = f.registry.audit(&f.access, Some(&created.id), 0, 100).await.unwrap();
+    let [.., canary, production, deleted] = trail.as_slice() else { panic!("{trail:?}") };
+    assert_eq!((canary.action.as_str(), &canary.target_before), ("set_label", &Some(weights)));
+    assert_eq!((production.action.as_str(), &production.target_after), ("remove_label", &None));
+    assert_eq!(deleted.action.as_str(), "delete_version");
+    assert!(deleted.digest_before.is_some());
+    let undo = f.registry.undo_label(&f.access, &prompt("greeting"), &label("canary"), None).await;
+    assert!(matches!(undo, Err(RegistryError::VersionNotFound { .. })), "{undo:?}");
+}
+
+#[tokio::test]
+async fn numbers_at_their_end_are_told_and_nothing_is_overwritten() {
+    let f = fixture();
+    let last = NewPrompt::new("Last", "first").version("1.18446744073709551615.0");
+    f.registry.create(&f.access, None, last).await.unwrap();
+    let error = f.publish("last", "second").await.unwrap_err();
+    assert!(error.to_string().contains("there is no number"), "{error}");
+    assert_eq!(f.get("last", "latest").await.unwrap().prompt.content, "first");
+}
+
+#[tokio::test]
+async fn without_a_new_version_the_latest_is_edited() {
+    let f = fixture();
+    f.create("Greeting").await;
+    let options = UpdateOptions { create_new_version: Some(false), ..UpdateOptions::default() };
+    let edited = f.update("greeting", "edited", options).await.unwrap().prompt;
+    assert_eq!((edited.version.as_str(), edited.content.as_str()), ("1.0.0", "edited"));
+}
+
+#[tokio::test]
 async fn odd_names_work_and_impossible_ones_are_refused() {
     let f = fixture();
-    for name in ["a/b \"quoted\" 'single'", "🎉", "名前", ".hidden name"] {
+    for name in [
+        "a/b \"quoted\" 'single'",
+        "🎉",
+        "名前",
+        ".hidden name",
+        "deadbeefdeadbeefdeadbeefdeadbeef",
+    ] {
         let created = f.create(name).await.prompt;
         assert_eq!(created.name, name);
         assert_eq!(f.get(&created.slug, "latest").await.unwrap().prompt.id, created.id);

@@ -1,4 +1,5 @@
 //! The SQLite store: the contract of every store, and what is special about a file.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -103,42 +104,50 @@ async fn what_was_written_is_there_after_reopening() {
     assert!(!path.with_extension("db-wal").exists(), "closing checkpoints the log");
 }
 
-/// Set in the second process of the test below: the file to write to.
+/// Set in the other processes of the test below: the file to write to, and their number.
 const SECOND: &str = "PROMPTOPS_TEST_SECOND_PROCESS";
+const WHO: &str = "PROMPTOPS_TEST_WHO";
 
-/// Not a test by itself: what the second process runs.
+/// Not a test by itself: what the other processes run.
 #[tokio::test]
 async fn second_process() {
     if let Ok(path) = std::env::var(SECOND) {
-        publish(Path::new(&path), "second").await;
+        publish(Path::new(&path), &std::env::var(WHO).unwrap()).await;
     }
 }
 
 async fn publish(path: &Path, who: &str) {
     let registry = Arc::new(Registry::open(path).unwrap());
     let access = Access::full(who);
-    for number in 0..50 {
-        let new = NewPrompt::new(format!("{who} {number}"), "x");
+    for number in 0..10 {
+        let new = NewPrompt::new(format!("by {who} {number}"), "x");
         registry.create(&access, None, new).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn two_processes_share_one_file() {
+async fn many_processes_open_one_new_file_at_once_and_share_it() {
+    const OTHERS: usize = 7;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("prompts.db");
-    let mut second = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "second_process"])
-        .env(SECOND, &path)
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+    let start = |number: usize| {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "second_process"])
+            .env(SECOND, &path)
+            .env(WHO, number.to_string())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut others: Vec<_> = (0..OTHERS).map(start).collect();
     publish(&path, "first").await;
-    assert!(second.wait().unwrap().success());
+    for other in &mut others {
+        assert!(other.wait().unwrap().success());
+    }
     let registry = Registry::open(&path).unwrap();
     let query = promptops_registry::ListQuery { limit: 1, ..Default::default() };
-    let page = registry.list(&Access::full("test"), None, query).await.unwrap();
-    assert_eq!(page.total, 100);
+    let page = registry.list(&Access::full("test"), query).await.unwrap();
+    assert_eq!(page.total, 10 * (1 + OTHERS as u64));
 }
 
 #[tokio::test]
@@ -148,6 +157,7 @@ async fn a_locked_file_is_busy_and_nothing_is_written() {
     let registry = Registry::open(&path).unwrap();
     let blocker = rusqlite::Connection::open(&path).unwrap();
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    drop(SqliteStore::open(&path).unwrap()); // Opening takes no lock.
     let access = Access::full("test");
     let error = registry.create(&access, None, NewPrompt::new("A", "x")).await.unwrap_err();
     assert_eq!(error, RegistryError::Store(StoreError::Busy));

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use promptops_types::{Failure, ResponseMetadata};
+use tracing::Instrument;
 
 use crate::reply::Payload;
 use crate::{App, etag};
@@ -21,7 +22,9 @@ pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -
     let id = request_id(&request);
     let is_get = request.method() == Method::GET;
     let known = request.headers().clone();
-    let mut response = next.run(request).await;
+    // Whatever is logged inside carries the id that the answer tells.
+    let span = tracing::error_span!("request", request_id = %id);
+    let mut response = next.run(request).instrument(span).await;
     let metadata = || ResponseMetadata {
         request_id: id.clone(),
         processing_time_ms: Some(app.time.monotonic().saturating_sub(started).as_secs_f64() * 1e3),
@@ -46,9 +49,6 @@ pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -
             }
         }
         Some(Payload::Error(error)) => {
-            if response.status().is_server_error() {
-                tracing::error!(request_id = %id, code = %error.code, "request failed");
-            }
             let failure = Failure { success: false, error, metadata: metadata() };
             set_body(&mut response, serde_json::to_vec(&failure).unwrap_or_default());
         }

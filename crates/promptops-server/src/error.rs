@@ -125,6 +125,7 @@ impl From<StoreError> for ApiError {
             StoreError::ReadOnly(_) => {
                 "the registry's file is read-only, and nothing was written; make it writable"
             }
+            StoreError::Io(_) => "the registry's file cannot be read or written now; try again",
             StoreError::Closed => "the registry is shutting down",
             _ => return Self::internal(&error),
         };

@@ -5,8 +5,6 @@ use http::header::{IF_MATCH, IF_NONE_MATCH};
 use promptops_registry::Found;
 use sha2::{Digest, Sha256};
 
-use crate::error::ApiError;
-
 /// The ETag of one version: `"revision-version"`. The revision changes with every change of the
 /// prompt, so an `If-Match` made of any of its ETags means the prompt as it was read.
 pub(crate) fn of_prompt(found: &Found) -> String {
@@ -35,21 +33,16 @@ pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
         .any(|known| known == "*" || known == etag)
 }
 
-/// The revision that a write is conditional on, from `If-Match`.
-pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
-    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
+/// The revision that a write is conditional on, from `If-Match`: `None` without the header or for
+/// `*`. Of several tags the last is meant, since revisions only grow and an older one cannot match
+/// where it does not. A tag that names no revision matches no prompt, so it stands for revision 0,
+/// which none has.
+pub(crate) fn if_match(headers: &HeaderMap) -> Option<u64> {
+    let given = headers.get_all(IF_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let tags: Vec<&str> = given.flat_map(|list| list.split(',')).map(str::trim).collect();
+    if tags.is_empty() || tags.contains(&"*") {
+        return None;
     }
-    text.trim_matches('"')
-        .split('-')
-        .next()
-        .and_then(|revision| revision.parse().ok())
-        .map(Some)
-        .ok_or_else(|| {
-            ApiError::bad_request(
-                "`If-Match` is not an ETag of a prompt; send the one that a GET of it gave",
-            )
-        })
+    let revision = |tag: &&str| tag.strip_prefix('"')?.split('-').next()?.parse::<u64>().ok();
+    Some(tags.iter().filter_map(revision).max().unwrap_or(0))
 }

@@ -44,6 +44,20 @@ pub(crate) struct InProject {
     pub(crate) project_id: Option<String>,
 }
 
+/// The project of a write, which may be in the query or in the body.
+pub(crate) fn one_project(
+    query: Option<String>,
+    body: Option<String>,
+) -> Result<Option<String>, ApiError> {
+    match (query, body) {
+        (Some(query), Some(body)) if query != body => {
+            let message = format!("is `{query}` in the query and `{body}` in the body");
+            Err(ApiError::invalid("project_id", "conflict", message))
+        }
+        (query, body) => Ok(body.or(query)),
+    }
+}
+
 /// A prompt of a project, from a path's id.
 pub(crate) fn prompt(id: String, project: Option<String>) -> PromptRef {
     PromptRef::new(id).in_project(project)

@@ -39,6 +39,9 @@ pub enum TemplateError {
 /// The location of a template that stands alone.
 pub(crate) const CONTENT: &str = "content";
 
+/// Most variables that one error names: as many as a registry allows a prompt to have.
+pub(crate) const MAX_ISSUES: usize = 500;
+
 impl TemplateError {
     /// A variable that the template needs and nobody gave.
     pub(crate) fn missing(

@@ -1,5 +1,6 @@
 //! The `jinja` format, rendered by minijinja under limits.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 use minijinja::machinery::get_compiled_template;
@@ -8,11 +9,12 @@ use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 use serde_json::Map;
 
-use crate::error::{CONTENT, TemplateError};
+use crate::Placeholder;
+use crate::error::{CONTENT, MAX_ISSUES, TemplateError};
 use crate::jinja_rules;
 use crate::jinja_scan::identifiers;
 use crate::near_match::near_match;
-use crate::{Placeholder, Position};
+use crate::placeholder::PositionCursor;
 
 /// What one render may cost. The engine takes one unit for an instruction and one for each 64
 /// bytes of text it makes (its `Environment::set_fuel`), so this is at most 200 000 instructions
@@ -126,14 +128,14 @@ impl JinjaTemplate {
         let template = environment.get_template(CONTENT).map_err(syntax)?;
         jinja_rules::check(&get_compiled_template(&template).instructions)?;
         let undeclared = template.undeclared_variables(false);
+        let globals: HashSet<&str> = environment.globals().map(|(name, _)| name).collect();
         let mut variables: Vec<Variable> = Vec::new();
+        let mut index: HashMap<&str, usize> = HashMap::new();
         for identifier in identifiers(source) {
-            let known = variables.iter_mut().find(|variable| variable.name == identifier.name);
-            if let Some(variable) = known {
-                variable.optional |= identifier.guarded;
-            } else if undeclared.contains(identifier.name)
-                && !environment.globals().any(|(global, _)| global == identifier.name)
-            {
+            if let Some(known) = index.get(identifier.name) {
+                variables[*known].optional |= identifier.guarded;
+            } else if undeclared.contains(identifier.name) && !globals.contains(identifier.name) {
+                index.insert(identifier.name, variables.len());
                 variables.push(Variable {
                     name: identifier.name.to_owned(),
                     offset: identifier.offset,
@@ -141,6 +143,7 @@ impl JinjaTemplate {
                 });
             }
         }
+        drop(globals);
         Ok(Self(Arc::new(Compiled { source: source.into(), environment, variables })))
     }
 
@@ -149,9 +152,11 @@ impl JinjaTemplate {
     }
 
     pub(crate) fn placeholders(&self) -> impl Iterator<Item = Placeholder<'_>> {
-        self.0.variables.iter().map(|variable| {
-            Placeholder::new(&variable.name, Position::of(&self.0.source, variable.offset))
-        })
+        let mut cursor = PositionCursor::new(&self.0.source);
+        self.0
+            .variables
+            .iter()
+            .map(move |variable| Placeholder::new(&variable.name, cursor.advance(variable.offset)))
     }
 
     pub(crate) fn variables(&self) -> Vec<&str> {
@@ -176,14 +181,16 @@ impl JinjaTemplate {
         error: &minijinja::Error,
         given: &Map<String, serde_json::Value>,
     ) -> TemplateError {
+        let mut cursor = PositionCursor::new(&self.0.source);
         let missing: Vec<_> = self
             .0
             .variables
             .iter()
             .filter(|variable| !variable.optional && !given.contains_key(&variable.name))
+            .take(MAX_ISSUES)
             .map(|variable| {
                 let near = near_match(&variable.name, given.keys().map(String::as_str));
-                let position = Position::of(&self.0.source, variable.offset);
+                let position = cursor.advance(variable.offset);
                 TemplateError::missing(&variable.name, CONTENT, position, near.map(str::to_owned))
             })
             .collect();
@@ -204,6 +211,7 @@ impl JinjaTemplate {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 fn syntax(error: minijinja::Error) -> TemplateError {
     let reason = reason(&error);
     TemplateError::Syntax { location: CONTENT.to_owned(), line: line(&error), reason }

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
 use promptops_types::{
@@ -6,7 +7,8 @@ use promptops_types::{
 };
 
 use crate::body::choose;
-use crate::error::CONTENT;
+use crate::error::{CONTENT, MAX_ISSUES};
+use crate::placeholder::distinct;
 use crate::{Placeholder, Template, TemplateError, near_match};
 
 /// Every template of a prompt, parsed: its content or messages, and its model bodies.
@@ -142,11 +144,13 @@ impl PromptTemplate {
 
     /// Every placeholder whose variable is not among `declared`, once, at its first place.
     pub fn undeclared(&self, declared: &[String]) -> Vec<ValidationIssue> {
-        let mut issues: Vec<ValidationIssue> = Vec::new();
+        let declared_names: HashSet<&str> = declared.iter().map(String::as_str).collect();
+        let mut seen = HashSet::new();
+        let mut issues = Vec::new();
         for (location, placeholder) in self.placeholders() {
             let name = placeholder.variable();
-            let known = declared.iter().any(|given| given == name || given == placeholder.name);
-            if known || issues.iter().any(|issue| issue.field == name) {
+            let known = declared_names.contains(name) || declared_names.contains(placeholder.name);
+            if known || issues.len() >= MAX_ISSUES || !seen.insert(name) {
                 continue;
             }
             let near = near_match(name, declared.iter().map(String::as_str)).map(str::to_owned);
@@ -182,8 +186,9 @@ impl PromptTemplate {
     ) -> Result<RenderedPrompt, TemplateError> {
         let (parts, body) = self.choose(options.provider, options.model);
         let names = distinct(parts.iter().flat_map(|part| part.template.variables()));
+        let used: HashSet<&str> = names.iter().copied().collect();
         let unused: Vec<&String> =
-            variables.as_map().keys().filter(|name| !names.contains(&name.as_str())).collect();
+            variables.as_map().keys().filter(|name| !used.contains(name.as_str())).collect();
 
         let mut issues: Vec<ValidationIssue> = Vec::new();
         let mut messages = Vec::with_capacity(parts.len());
@@ -203,7 +208,7 @@ impl PromptTemplate {
             messages.push(message);
         }
         if options.strict {
-            issues.extend(unused.iter().map(|name| {
+            issues.extend(unused.iter().take(MAX_ISSUES).map(|name| {
                 let near = near_match(name, names.iter().copied()).map(str::to_owned);
                 ValidationIssue::new(name.as_str(), "unused_variable", "is not used by the prompt")
                     .suggestion(near)
@@ -262,19 +267,7 @@ impl Part {
 
 /// Adds the variables that no earlier part has already missed.
 fn add_new(issues: &mut Vec<ValidationIssue>, missing: Vec<ValidationIssue>) {
-    for issue in missing {
-        if !issues.iter().any(|known| known.field == issue.field) {
-            issues.push(issue);
-        }
-    }
-}
-
-fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut seen = Vec::new();
-    for name in names {
-        if !seen.contains(&name) {
-            seen.push(name);
-        }
-    }
-    seen
+    let known: HashSet<String> = issues.iter().map(|issue| issue.field.clone()).collect();
+    issues.extend(missing.into_iter().filter(|issue| !known.contains(&issue.field)));
+    issues.truncate(MAX_ISSUES);
 }

@@ -12,6 +12,7 @@
 //! `\{{` is a literal `{{`. Text is scanned once, from left to right, and a value is appended as
 //! it is: nothing that a value holds is ever scanned.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,10 +20,11 @@ use memchr::memmem;
 use promptops_types::ValidationIssue;
 use serde_json::{Map, Value};
 
-use crate::error::{CONTENT, TemplateError};
+use crate::Placeholder;
+use crate::error::{CONTENT, MAX_ISSUES, TemplateError};
 use crate::near_match::near_match;
+use crate::placeholder::{PositionCursor, distinct, root};
 use crate::value::{look_up, write_value};
-use crate::{Placeholder, Position};
 
 /// A parsed template: the source, and where its literal text and placeholders are.
 #[derive(Debug, Clone)]
@@ -32,6 +34,9 @@ pub(crate) struct SimpleTemplate {
     /// Bytes of literal text: the least a render takes.
     literal_bytes: usize,
 }
+
+/// Longest path, in bytes, for which a near match is looked for.
+const MAX_PATH: usize = 400;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Segment {
@@ -83,27 +88,21 @@ impl SimpleTemplate {
     }
 
     pub(crate) fn placeholders(&self) -> impl Iterator<Item = Placeholder<'_>> {
-        self.segments.iter().filter_map(|segment| match segment {
-            Segment::Literal(_) => None,
-            Segment::Placeholder { at, path } => {
-                let position = Position::of(&self.source, *at);
-                Some(Placeholder::new(&self.source[path.clone()], position))
-            }
-        })
+        let mut cursor = PositionCursor::new(&self.source);
+        self.paths().map(move |(at, path)| Placeholder::new(path, cursor.advance(at)))
     }
 
     /// Root names in order of first use.
     pub(crate) fn variables(&self) -> Vec<&str> {
-        let mut names = Vec::new();
-        for segment in &self.segments {
-            if let Segment::Placeholder { path, .. } = segment {
-                let name = crate::placeholder::root(&self.source[path.clone()]);
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-        }
-        names
+        distinct(self.paths().map(|(_, path)| root(path)))
+    }
+
+    /// Where each placeholder is, and its path.
+    fn paths(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(_) => None,
+            Segment::Placeholder { at, path } => Some((*at, &self.source[path.clone()])),
+        })
     }
 
     pub(crate) fn render_into(
@@ -131,14 +130,16 @@ impl SimpleTemplate {
 
     /// Every path that the variables do not lead to, once, at its first position.
     fn missing(&self, variables: &Map<String, Value>) -> Vec<ValidationIssue> {
-        let mut issues: Vec<ValidationIssue> = Vec::new();
-        for Placeholder { name, position } in self.placeholders() {
-            if look_up(variables, name).is_none() && !issues.iter().any(|i| i.field == name) {
+        let mut seen = HashSet::new();
+        self.placeholders()
+            .filter(|placeholder| look_up(variables, placeholder.name).is_none())
+            .filter(|placeholder| seen.insert(placeholder.name))
+            .take(MAX_ISSUES)
+            .map(|Placeholder { name, position }| {
                 let suggestion = near_path(variables, name);
-                issues.push(TemplateError::missing(name, CONTENT, position, suggestion));
-            }
-        }
-        issues
+                TemplateError::missing(name, CONTENT, position, suggestion)
+            })
+            .collect()
     }
 }
 
@@ -167,7 +168,11 @@ fn placeholder(source: &str, start: usize) -> Option<(Range<usize>, usize)> {
 }
 
 /// What a path may have been meant to be: another variable, or another field of the same object.
+/// A path of very many segments is not looked at: nobody typed it.
 fn near_path(variables: &Map<String, Value>, path: &str) -> Option<String> {
+    if path.len() > MAX_PATH {
+        return None;
+    }
     let Some((parent, last)) = path.rsplit_once('.') else {
         return near_match(path, variables.keys().map(String::as_str)).map(str::to_owned);
     };

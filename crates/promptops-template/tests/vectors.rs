@@ -1,4 +1,5 @@
 //! The conformance vectors: what every renderer of PromptOps prompts gives, byte for byte.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use promptops_template::{PromptTemplate, RenderOptions, Template, TemplateError};
 use promptops_types::{

@@ -19,6 +19,7 @@ pub trait TimeSource: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemTime;
 
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl TimeSource for SystemTime {

@@ -8,7 +8,7 @@ use crate::{Error, Secret};
 pub const DEFAULT_BASE_URL: &str = "https://api.promptops.com/v1";
 
 /// Longest duration a setting takes: 100 years. Beyond it, arithmetic on instants overflows.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// Everything a client can be told. Durations are seconds in a file, fractions allowed.
 ///
@@ -149,11 +149,11 @@ impl Default for CacheConfig {
     fn default() -> Self {
         Self {
             level: CacheLevel::Memory,
-            ttl: Duration::from_secs(300),
+            ttl: Duration::from_mins(5),
             max_size: 1000,
             max_bytes: 64 * 1024 * 1024,
-            stale_while_revalidate: Duration::from_secs(60),
-            stale_if_error: Duration::from_secs(24 * 3600),
+            stale_while_revalidate: Duration::from_mins(1),
+            stale_if_error: Duration::from_hours(24),
             negative_ttl: Duration::from_secs(5),
             redis_url: None,
             redis_prefix: "promptops:".to_owned(),

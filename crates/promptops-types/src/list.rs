@@ -14,7 +14,7 @@ pub enum SortBy {
     /// When the prompt was created.
     #[default]
     CreatedAt,
-    /// When it last changed.
+    /// When the version that is shown was published or last edited.
     UpdatedAt,
     /// Its name, without regard to ASCII case.
     Name,

@@ -9,46 +9,61 @@ pub const DEFAULT_PROJECT: &str = "default";
 
 /// One version of a prompt, as a registry gives it.
 ///
-/// Fields that the registry leaves out read as empty; fields this build does not know are ignored.
+/// Fields that the registry leaves out, or gives as `null`, read as empty; fields this build does not know are ignored.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct PromptResponse {
     /// UUID.
+    #[serde(deserialize_with = "null_as_default")]
     pub id: String,
     /// Readable name, unique in the project; accepted wherever an id is.
+    #[serde(deserialize_with = "null_as_default")]
     pub slug: String,
     /// Display name.
+    #[serde(deserialize_with = "null_as_default")]
     pub name: String,
     /// What the prompt is for.
+    #[serde(deserialize_with = "null_as_default")]
     pub description: String,
     /// The template of a plain prompt; empty for a chat prompt.
     #[serde(deserialize_with = "null_as_default")]
     pub content: String,
     /// The templates of a chat prompt; empty for a plain one.
+    #[serde(deserialize_with = "null_as_default")]
     pub messages: Vec<Message>,
     /// Names of the variables, as given or in order of first use.
+    #[serde(deserialize_with = "null_as_default")]
     pub variables: Vec<String>,
     /// Providers the prompt is written for; empty means any.
+    #[serde(deserialize_with = "null_as_default")]
     pub target_models: Vec<String>,
     /// Bodies that replace the content for certain models.
+    #[serde(deserialize_with = "null_as_default")]
     pub model_specific_prompts: Vec<ModelSpecificPrompt>,
     /// How `{{ }}` in content, messages and bodies is read.
+    #[serde(deserialize_with = "null_as_default")]
     pub template_format: TemplateFormat,
     /// Version, without `v`.
+    #[serde(deserialize_with = "null_as_default")]
     pub version: String,
     /// Labels that point at this version.
+    #[serde(deserialize_with = "null_as_default")]
     pub labels: Vec<String>,
-    /// When this version was published.
+    /// When the prompt was created.
+    #[serde(deserialize_with = "null_as_default")]
     pub created_at: Timestamp,
-    /// When this version was last edited.
+    /// When this version was published or last edited.
+    #[serde(deserialize_with = "null_as_default")]
     pub updated_at: Timestamp,
     /// Who published it.
     #[serde(deserialize_with = "null_as_default")]
     pub created_by: String,
     /// Tags, for filtering.
+    #[serde(deserialize_with = "null_as_default")]
     pub tags: Vec<String>,
     /// Whatever the authors keep beside the prompt.
+    #[serde(deserialize_with = "null_as_default")]
     pub metadata: Map<String, Value>,
     /// The module the prompt is filed under.
     pub module_id: Option<String>,
@@ -56,6 +71,7 @@ pub struct PromptResponse {
     #[serde(deserialize_with = "null_as_default")]
     pub project_id: String,
     /// SHA-256 of the rendered parts as canonical JSON, in hex: equal digests render equally.
+    #[serde(deserialize_with = "null_as_default")]
     pub digest: String,
 }
 
@@ -145,6 +161,7 @@ open_enum! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the macro that declares the enum derives no default")]
 impl Default for TemplateFormat {
     fn default() -> Self {
         Self::Simple
@@ -157,7 +174,8 @@ mod tests {
 
     #[test]
     fn reads_a_newer_registry() {
-        let json = r#"{"id": "p", "content": null, "template_format": "mustache", "novelty": [1],
+        let json = r#"{"id": "p", "content": null, "tags": null, "metadata": null, "digest": null,
+            "created_at": null, "template_format": "mustache", "novelty": [1],
             "messages": [{"role": "assistant", "content": null, "tool_calls": [{"id": "t"}]}]}"#;
         let prompt: PromptResponse = serde_json::from_str(json).unwrap();
         assert_eq!(prompt.template_format, TemplateFormat::Other("mustache".to_owned()));

@@ -180,7 +180,7 @@ pub struct PromptUpdate {
     /// Whatever the authors keep beside the prompt; replaces all of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
-    /// The module to file the prompt under.
+    /// The module to file the prompt under; an empty text takes it out of its module.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub module_id: Option<String>,
 }

@@ -60,14 +60,14 @@ impl Version {
         !self.0.pre.is_empty()
     }
 
-    /// The release that follows this version by `bump`.
-    pub fn bumped(&self, bump: Bump) -> Self {
+    /// The release that follows this version by `bump`; `None` where the number is at its end.
+    pub fn bumped(&self, bump: Bump) -> Option<Self> {
         let (major, minor, patch) = (self.0.major, self.0.minor, self.0.patch);
-        match bump {
-            Bump::Major => Self::new(major.saturating_add(1), 0, 0),
-            Bump::Minor => Self::new(major, minor.saturating_add(1), 0),
-            Bump::Patch => Self::new(major, minor, patch.saturating_add(1)),
-        }
+        Some(match bump {
+            Bump::Major => Self::new(major.checked_add(1)?, 0, 0),
+            Bump::Minor => Self::new(major, minor.checked_add(1)?, 0),
+            Bump::Patch => Self::new(major, minor, patch.checked_add(1)?),
+        })
     }
 
     /// A text whose byte order is the order of versions (semver 2.0.0, item 11), so that a
@@ -171,10 +171,12 @@ mod tests {
 
     #[test]
     fn bumps_to_the_next_release() {
-        assert_eq!(version("1.2.3").bumped(Bump::Patch), version("1.2.4"));
-        assert_eq!(version("1.2.3").bumped(Bump::Minor), version("1.3.0"));
-        assert_eq!(version("1.2.3").bumped(Bump::Major), version("2.0.0"));
-        assert_eq!(version("2.0.0-rc.1").bumped(Bump::Minor), version("2.1.0"));
+        let bumped = |text: &str, bump| version(text).bumped(bump).map(|next| next.to_string());
+        assert_eq!(bumped("1.2.3", Bump::Patch).as_deref(), Some("1.2.4"));
+        assert_eq!(bumped("1.2.3", Bump::Minor).as_deref(), Some("1.3.0"));
+        assert_eq!(bumped("1.2.3", Bump::Major).as_deref(), Some("2.0.0"));
+        assert_eq!(bumped("2.0.0-rc.1", Bump::Minor).as_deref(), Some("2.1.0"));
+        assert_eq!(bumped("1.18446744073709551615.0", Bump::Minor), None);
     }
 
     #[test]

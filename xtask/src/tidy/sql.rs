@@ -42,7 +42,8 @@ fn is_longer_name_or_comment(before: &str) -> bool {
         || before.rsplit('\n').next().is_some_and(|line| line.trim_start().starts_with("//"))
 }
 
-/// What stands between a call's parentheses; parentheses in string literals do not count.
+/// What stands between a call's parentheses; parentheses in string literals do not count, and a
+/// quote as a character begins none.
 fn arguments(text: &str) -> &str {
     let mut depth = 1;
     let mut in_string = false;
@@ -51,6 +52,7 @@ fn arguments(text: &str) -> &str {
         match letter {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
+            '"' if !in_string && text[..position].ends_with('\'') => {}
             '"' => in_string = !in_string,
             '(' if !in_string => depth += 1,
             ')' if !in_string => depth -= 1,
@@ -85,6 +87,11 @@ mod tests {
     }
 
     const NONE: [&str; 0] = [];
+
+    #[test]
+    fn a_quote_as_a_character_begins_no_string() {
+        assert_eq!(lines("format!(\"{}\", a.replace('\"', b));\nlet sql = \"SELECT 1\";"), NONE);
+    }
 
     #[test]
     fn formatted_sql_is_found_on_one_line_and_on_many() {

@@ -1,6 +1,6 @@
 use promptops_types::{Deleted, Error};
 
-use super::{awaitable, project, project_setter};
+use super::{awaitable, if_match_setter, project, project_setter};
 use crate::PromptOpsClient;
 use crate::call::Call;
 use crate::operation::DELETE_PROMPT;
@@ -37,12 +37,7 @@ impl DeletePrompt {
         self
     }
 
-    /// Fails with [`Error::Conflict`] if the prompt has changed since the fetch that gave this
-    /// ETag.
-    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
-        self.if_match = Some(etag.into());
-        self
-    }
+    if_match_setter!();
 
     /// Deletes, and says what is gone.
     ///

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use promptops_types::{Error, Label};
 use serde::{Deserialize, Serialize};
 
-use super::{awaitable, project, project_setter};
+use super::{awaitable, if_match_setter, project, project_setter};
 use crate::PromptOpsClient;
 use crate::call::Call;
 use crate::operation::{LABELS, REMOVE_LABEL, SET_LABEL};
@@ -97,12 +97,7 @@ impl SetLabel {
 
     project_setter!();
 
-    /// Fails with [`Error::Conflict`] if the prompt has changed since the fetch that gave this
-    /// ETag.
-    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
-        self.if_match = Some(etag.into());
-        self
-    }
+    if_match_setter!();
 
     async fn send(self) -> Result<Option<Label>, Error> {
         let project_id = project(&self.client, self.project);
@@ -126,20 +121,23 @@ pub struct RemoveLabel {
     id: String,
     label: String,
     project: Option<String>,
+    if_match: Option<String>,
 }
 
 impl RemoveLabel {
     pub(crate) fn new(client: &PromptOpsClient, id: String, label: String) -> Self {
-        Self { client: client.clone(), id, label, project: None }
+        Self { client: client.clone(), id, label, project: None, if_match: None }
     }
 
     project_setter!();
+    if_match_setter!();
 
     async fn send(self) -> Result<bool, Error> {
         let call = Call::prompt(&REMOVE_LABEL, &self.id)
             .segment("labels")
             .segment(&self.label)
-            .query("project_id", project(&self.client, self.project));
+            .query("project_id", project(&self.client, self.project))
+            .if_match(self.if_match);
         call.send::<serde::de::IgnoredAny>(&self.client).await.map(|_| true)
     }
 }

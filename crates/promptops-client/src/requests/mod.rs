@@ -55,7 +55,20 @@ macro_rules! project_setter {
     };
 }
 
+/// The setter of the ETag, which every conditional write has.
+macro_rules! if_match_setter {
+    () => {
+        /// Fails with [`Error::Conflict`](promptops_types::Error::Conflict) if the prompt has
+        /// changed since the fetch that gave this ETag.
+        pub fn if_match(mut self, etag: impl Into<String>) -> Self {
+            self.if_match = Some(etag.into());
+            self
+        }
+    };
+}
+
 pub(crate) use awaitable;
+pub(crate) use if_match_setter;
 pub(crate) use project_setter;
 
 use crate::PromptOpsClient;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use promptops_types::{Bump, Error, PromptResponse, PromptUpdate};
 use serde::Serialize;
 
-use super::{awaitable, project, project_setter};
+use super::{awaitable, if_match_setter, project, project_setter};
 use crate::PromptOpsClient;
 use crate::call::Call;
 use crate::operation::UPDATE_PROMPT;
@@ -82,12 +82,7 @@ impl UpdatePrompt {
         self
     }
 
-    /// Fails with [`Error::Conflict`] if the prompt has changed since the fetch that gave this
-    /// ETag.
-    pub fn if_match(mut self, etag: impl Into<String>) -> Self {
-        self.if_match = Some(etag.into());
-        self
-    }
+    if_match_setter!();
 
     async fn send(mut self) -> Result<Arc<PromptResponse>, Error> {
         self.body.project_id = project(&self.client, self.project);

@@ -33,7 +33,11 @@ pub(super) fn change(
         revision = record(connection, entry).map_err(store)?;
     }
     if let Some(prompt) = prompt {
-        derive(connection, prompt, revision).map_err(store)?;
+        set_revision(connection, prompt, revision).map_err(store)?;
+        let is_label = |op: &Op| matches!(op, Op::SetLabel(_) | Op::RemoveLabel(_));
+        if !change.ops.iter().all(is_label) {
+            derive(connection, prompt).map_err(store)?;
+        }
     }
     Ok(Applied { before, change, revision })
 }
@@ -57,7 +61,7 @@ fn load(connection: &Connection, target: &Target) -> rusqlite::Result<(PromptSta
         state.last_move = read::last_move(connection, &head.id, label.as_str())?;
     }
     if target.focus.all_numbers {
-        state.numbers = read::numbers(connection, prompt)?;
+        state.numbers = read::numbers(connection, &head.id, u64::MAX)?;
     }
     state.head = Some(head);
     Ok((state, Some(prompt)))
@@ -71,7 +75,8 @@ fn make(connection: &Connection, prompt: &mut Option<i64>, op: &Op) -> Result<()
     }
     let key = prompt.ok_or_else(|| StoreError::Other("the change names no prompt".to_owned()))?;
     match op {
-        Op::PutVersion(version) => put_version(connection, key, version),
+        Op::AddVersion(version) => add_version(connection, key, version),
+        Op::EditVersion(version) => edit_version(connection, key, version),
         Op::DeleteVersion(version) => connection
             .prepare_cached("DELETE FROM versions WHERE prompt = ? AND version = ?")
             .and_then(|mut delete| delete.execute(params![key, version.to_string()]))
@@ -104,28 +109,49 @@ fn create(
         .insert(params![id, project, slug, at.unix_micros()])
 }
 
-fn put_version(
+fn body(stored: &StoredVersion) -> rusqlite::Result<String> {
+    serde_json::to_string(&stored.content)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+fn edit_version(
     connection: &Connection,
     prompt: i64,
     stored: &StoredVersion,
 ) -> rusqlite::Result<()> {
-    let body = serde_json::to_string(&stored.content)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    let edited = connection
+        .prepare_cached(
+            "UPDATE versions SET body = ?, digest = ?, updated_at = ?, message = ? \
+             WHERE prompt = ? AND version = ?",
+        )?
+        .execute(params![
+            body(stored)?,
+            stored.digest,
+            stored.updated_at.unix_micros(),
+            stored.message,
+            prompt,
+            stored.version.to_string(),
+        ])?;
+    if edited == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(edited)) }
+}
+
+fn add_version(
+    connection: &Connection,
+    prompt: i64,
+    stored: &StoredVersion,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO versions (prompt, version, sort_key, is_release, body, digest, \
                  updated_at, created_by, message) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
-             ON CONFLICT (prompt, version) DO UPDATE SET body = excluded.body, \
-                 digest = excluded.digest, updated_at = excluded.updated_at, \
-                 message = excluded.message",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             prompt,
             stored.version.to_string(),
             stored.version.sort_key(),
             !stored.version.is_prerelease(),
-            body,
+            body(stored)?,
             stored.digest,
             stored.updated_at.unix_micros(),
             stored.created_by,
@@ -227,10 +253,17 @@ fn record(connection: &Connection, entry: &AuditEntry) -> rusqlite::Result<u64> 
     Ok(seq.unsigned_abs())
 }
 
+fn set_revision(connection: &Connection, prompt: i64, revision: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE prompts SET revision = ? WHERE pk = ?")?
+        .execute(params![signed(revision), prompt])
+        .map(drop)
+}
+
 /// Brings what is derived from the versions up to date: what is latest, what a list shows, filters
 /// and searches by.
-fn derive(connection: &Connection, prompt: i64, revision: u64) -> rusqlite::Result<()> {
-    const UPDATE_HEAD: &str = "UPDATE prompts SET revision = :revision, \
+fn derive(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
+    const UPDATE_HEAD: &str = "UPDATE prompts SET \
              latest = (SELECT pk FROM versions WHERE prompt = :prompt AND is_release = 1 \
                        ORDER BY sort_key DESC LIMIT 1), \
              shown = (SELECT pk FROM versions WHERE prompt = :prompt \
@@ -253,7 +286,7 @@ fn derive(connection: &Connection, prompt: i64, revision: u64) -> rusqlite::Resu
     ];
     connection
         .prepare_cached(UPDATE_HEAD)?
-        .execute(rusqlite::named_params! { ":revision": signed(revision), ":prompt": prompt })?;
+        .execute(rusqlite::named_params! { ":prompt": prompt })?;
     connection.prepare_cached(UPDATE_SHOWN)?.execute([prompt])?;
     for step in STEPS {
         connection.prepare_cached(step)?.execute([prompt])?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::StoreError;
@@ -15,6 +16,9 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_registry.sql")];
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Times the switch to the write-ahead log is tried while other processes hold locks.
+const SWITCHES: usize = 1000;
 
 /// Prepared statements kept per connection: every statement of this store.
 const STATEMENTS: usize = 64;
@@ -38,17 +42,12 @@ impl Place {
     pub(super) fn open(&self) -> Result<Connection, StoreError> {
         let mut connection = self.connect(OpenFlags::SQLITE_OPEN_CREATE)?;
         self.check_kind(&connection)?;
-        let in_file = |error: rusqlite::Error| match failed(&error) {
-            StoreError::Other(reason) => StoreError::CannotOpen { path: self.name(), reason },
-            other => other,
-        };
-        if matches!(self, Self::File(_)) {
-            let wal = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
-            connection.query_row("PRAGMA journal_mode = WAL", [], wal).map_err(in_file)?;
-        }
         // FULL syncs the log at every commit: NORMAL loses acknowledged changes in a power cut.
-        connection.execute_batch("PRAGMA synchronous = FULL").map_err(in_file)?;
+        connection.execute_batch("PRAGMA synchronous = FULL").map_err(|error| failed(&error))?;
         self.migrate(&mut connection)?;
+        if matches!(self, Self::File(_)) {
+            write_ahead(&connection)?;
+        }
         Ok(connection)
     }
 
@@ -74,6 +73,15 @@ impl Place {
         .map_err(cannot)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(cannot)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // SQLite's own lower() knows ASCII alone.
+        connection
+            .create_scalar_function(
+                "fold",
+                1,
+                FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC,
+                |arguments| arguments.get::<String>(0).map(|text| text.to_lowercase()),
+            )
+            .map_err(cannot)?;
         connection
             .execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF")
             .map_err(cannot)?;
@@ -83,18 +91,24 @@ impl Place {
     /// Refuses a file that is no registry before anything is written to it.
     fn check_kind(&self, connection: &Connection) -> Result<(), StoreError> {
         let not = |reason: String| StoreError::NotARegistry { path: self.name(), reason };
-        let application = connection
-            .query_row("PRAGMA application_id", [], |row| row.get::<_, i32>(0))
-            .map_err(|error| match error.sqlite_error_code() {
+        // Both in one transaction: another process may be creating the registry meanwhile.
+        let read = || {
+            let transaction = connection.unchecked_transaction()?;
+            let objects: i64 =
+                transaction
+                    .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+            let application: i32 =
+                transaction.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+            Ok((application, objects))
+        };
+        let (application, objects) =
+            read().map_err(|error: rusqlite::Error| match error.sqlite_error_code() {
                 Some(ErrorCode::NotADatabase) => not("it is not a SQLite database".to_owned()),
                 _ => failed(&error),
             })?;
         if application == APPLICATION_ID {
             return Ok(());
         }
-        let objects: i64 = connection
-            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-            .map_err(|error| failed(&error))?;
         if application != 0 || objects != 0 {
             return Err(not("it is the SQLite database of another program".to_owned()));
         }
@@ -103,13 +117,20 @@ impl Place {
 
     fn migrate(&self, connection: &mut Connection) -> Result<(), StoreError> {
         let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+        let schema = |connection: &Connection| {
+            connection
+                .query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))
+                .map_err(|error| failed(&error))
+        };
+        // The usual case takes no lock, so it does not wait for a writer either.
+        if schema(connection)? == known {
+            return Ok(());
+        }
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| failed(&error))?;
         // Read under the lock: another process may have migrated the file since it was opened.
-        let found: u32 = transaction
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(|error| failed(&error))?;
+        let found = schema(&transaction)?;
         if found > known {
             return Err(StoreError::NewerSchema { path: self.name(), found, known });
         }
@@ -127,6 +148,26 @@ impl Place {
     }
 }
 
+/// Switches to the write-ahead log, which a file keeps from then on. SQLite does not wait for a lock
+/// here, so when another process has one, this waits for it by taking the write lock.
+fn write_ahead(connection: &Connection) -> Result<(), StoreError> {
+    for _ in 0..SWITCHES {
+        let mode = connection
+            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))
+            .map_err(|error| failed(&error));
+        match mode {
+            Err(StoreError::Busy) => {}
+            Err(error) => return Err(error),
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                return Err(StoreError::Other(format!("the file's journal mode stays {mode}")));
+            }
+        }
+        connection.execute_batch("BEGIN IMMEDIATE; COMMIT").map_err(|error| failed(&error))?;
+    }
+    Err(StoreError::Busy)
+}
+
 /// What a SQLite error means to a user.
 pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
     let reason = error.to_string();
@@ -135,6 +176,7 @@ pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly(reason),
         Some(ErrorCode::DiskFull) => StoreError::Full(reason),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(reason),
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreError::Io(reason),
         _ => StoreError::Other(reason),
     }
 }

@@ -7,29 +7,72 @@ use super::read::json_list;
 use super::rows::{self, VERSION_COLUMNS, head_and_version, signed};
 use crate::{ListQuery, Module, NamedPrompt, Project, PromptHead, StoredVersion};
 
-/// What a list leaves out. Short texts, of which there are no trigrams, are looked for in every
-/// row.
-macro_rules! filter {
+/// The scopes of a list: one project, which an index serves, or several, or all.
+macro_rules! one_project {
     () => {
-        "(:projects IS NULL OR p.project IN (SELECT value FROM json_each(:projects))) \
-         AND (:module IS NULL OR p.module = :module) \
-         AND (:tags IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(:tags) wanted \
-              WHERE wanted.value NOT IN (SELECT tag FROM prompt_tags WHERE prompt = p.pk))) \
-         AND (:phrase IS NULL OR p.pk IN \
-              (SELECT rowid FROM prompt_search WHERE prompt_search MATCH :phrase)) \
-         AND (:part IS NULL OR EXISTS (SELECT 1 FROM prompt_search s WHERE s.rowid = p.pk \
-              AND (instr(lower(s.slug), :part) OR instr(lower(s.name), :part) \
-                   OR instr(lower(s.description), :part))))"
+        "p.project = json_extract(:projects, '$[0]')"
+    };
+}
+macro_rules! any_project {
+    () => {
+        "(:projects IS NULL OR p.project IN (SELECT value FROM json_each(:projects)))"
     };
 }
 
-macro_rules! page {
-    ($order:literal) => {
+/// The texts a list may be searched for. Of short ones there are no trigrams, so they are looked
+/// for in every row.
+macro_rules! long_text {
+    () => {
+        "p.pk IN (SELECT rowid FROM prompt_search WHERE prompt_search MATCH :text)"
+    };
+}
+macro_rules! short_text {
+    () => {
+        "(:text IS NULL OR EXISTS (SELECT 1 FROM prompt_search s WHERE s.rowid = p.pk \
+         AND (instr(fold(s.slug), :text) OR instr(fold(s.name), :text) \
+              OR instr(fold(s.description), :text))))"
+    };
+}
+
+macro_rules! filter {
+    ($scope:expr, $text:expr) => {
+        concat!(
+            $scope,
+            " AND ",
+            $text,
+            " AND (:module IS NULL OR p.module = :module) \
+             AND (:tags IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(:tags) wanted \
+                  WHERE wanted.value NOT IN (SELECT tag FROM prompt_tags WHERE prompt = p.pk)))"
+        )
+    };
+}
+
+/// The statements of one scope and kind of text: the count, then each order. Of equals, the order
+/// goes on by key in the same direction, so that one index serves it.
+macro_rules! statements {
+    ($scope:expr, $text:expr) => {
+        Statements {
+            count: concat!("SELECT count(*) FROM prompts p WHERE ", filter!($scope, $text)),
+            created_at: [
+                statements!($scope, $text, "p.created_at, p.pk"),
+                statements!($scope, $text, "p.created_at DESC, p.pk DESC"),
+            ],
+            updated_at: [
+                statements!($scope, $text, "p.updated_at, p.pk"),
+                statements!($scope, $text, "p.updated_at DESC, p.pk DESC"),
+            ],
+            name: [
+                statements!($scope, $text, "p.name, p.pk"),
+                statements!($scope, $text, "p.name DESC, p.pk DESC"),
+            ],
+        }
+    };
+    ($scope:expr, $text:expr, $order:literal) => {
         concat!(
             "SELECT ",
             head_and_version!(),
             " FROM prompts p JOIN versions v ON v.pk = p.shown WHERE ",
-            filter!(),
+            filter!($scope, $text),
             " ORDER BY ",
             $order,
             " LIMIT :limit OFFSET :offset"
@@ -37,16 +80,30 @@ macro_rules! page {
     };
 }
 
-const COUNT: &str = concat!("SELECT count(*) FROM prompts p WHERE ", filter!());
+/// The count of a list, and its pages in each order: ascending, descending.
+struct Statements {
+    count: &'static str,
+    created_at: [&'static str; 2],
+    updated_at: [&'static str; 2],
+    name: [&'static str; 2],
+}
 
-fn page(sort_by: SortBy, sort_order: SortOrder) -> &'static str {
-    match (sort_by, sort_order) {
-        (SortBy::UpdatedAt, SortOrder::Asc) => page!("p.updated_at, p.pk"),
-        (SortBy::UpdatedAt, SortOrder::Desc) => page!("p.updated_at DESC, p.pk"),
-        (SortBy::Name, SortOrder::Asc) => page!("p.name, p.pk"),
-        (SortBy::Name, SortOrder::Desc) => page!("p.name DESC, p.pk"),
-        (_, SortOrder::Asc) => page!("p.created_at, p.pk"),
-        (_, SortOrder::Desc) => page!("p.created_at DESC, p.pk"),
+static ONE_PROJECT: Statements = statements!(one_project!(), short_text!());
+static ONE_PROJECT_LONG_TEXT: Statements = statements!(one_project!(), long_text!());
+static ANY_PROJECT: Statements = statements!(any_project!(), short_text!());
+static ANY_PROJECT_LONG_TEXT: Statements = statements!(any_project!(), long_text!());
+
+impl Statements {
+    fn page(&self, sort_by: SortBy, sort_order: SortOrder) -> &'static str {
+        let [ascending, descending] = match sort_by {
+            SortBy::UpdatedAt => self.updated_at,
+            SortBy::Name => self.name,
+            _ => self.created_at,
+        };
+        match sort_order {
+            SortOrder::Asc => ascending,
+            SortOrder::Desc => descending,
+        }
     }
 }
 
@@ -57,21 +114,28 @@ pub(super) fn list(
     let projects = query.projects.as_deref().map(json_list);
     let tags = (!query.tags.is_empty()).then(|| json_list(&query.tags));
     let text = query.text.as_deref().filter(|text| !text.is_empty());
-    let (phrase, part) = match text {
-        Some(text) if text.chars().count() >= 3 => (Some(quoted(text)), None),
-        short => (None, short.map(str::to_lowercase)),
+    let is_long = text.is_some_and(|text| text.chars().count() >= 3);
+    let text = text.map(|text| if is_long { quoted(text) } else { text.to_lowercase() });
+    let is_one = query.projects.as_ref().is_some_and(|projects| projects.len() == 1);
+    let statements = match (is_one, is_long) {
+        (true, false) => &ONE_PROJECT,
+        (true, true) => &ONE_PROJECT_LONG_TEXT,
+        (false, false) => &ANY_PROJECT,
+        (false, true) => &ANY_PROJECT_LONG_TEXT,
     };
-    let filters = named_params! {
-        ":projects": projects, ":module": query.module, ":tags": tags,
-        ":phrase": phrase, ":part": part,
-    };
-    let total =
-        connection.prepare_cached(COUNT)?.query_row(filters, |row| rows::unsigned(row, 0))?;
-    let mut statement = connection.prepare_cached(page(query.sort_by, query.sort_order))?;
+    // One snapshot for the count and the page.
+    let _snapshot = connection.unchecked_transaction()?;
+    let total = connection.prepare_cached(statements.count)?.query_row(
+        named_params! {
+            ":projects": projects, ":module": query.module, ":tags": tags, ":text": text,
+        },
+        |row| rows::unsigned(row, 0),
+    )?;
+    let mut statement =
+        connection.prepare_cached(statements.page(query.sort_by, query.sort_order))?;
     let page = statement.query_map(
         named_params! {
-            ":projects": projects, ":module": query.module, ":tags": tags,
-            ":phrase": phrase, ":part": part,
+            ":projects": projects, ":module": query.module, ":tags": tags, ":text": text,
             ":limit": signed(query.limit), ":offset": signed(query.offset),
         },
         |row| Ok((rows::head(row)?, rows::version(row, VERSION_COLUMNS)?)),
@@ -107,12 +171,16 @@ pub(super) fn similar(
     found.collect()
 }
 
-/// A full-text query for slugs and names with any of the text's first 30 trigrams.
+/// Trigrams that a text is looked up by: ranking reads every row that has one of them.
+const TRIGRAMS: usize = 10;
+
+/// A full-text query for slugs and names with any of some trigrams, spread over the text.
 fn any_trigram(text: &str) -> Option<String> {
     let letters: Vec<char> = text.chars().collect();
+    let step = letters.len().div_ceil(TRIGRAMS).max(1);
     let trigrams: Vec<_> = letters
         .windows(3)
-        .take(30)
+        .step_by(step)
         .map(|trigram| quoted(&trigram.iter().collect::<String>()))
         .collect();
     (!trigrams.is_empty()).then(|| format!("{{slug name}} : ({})", trigrams.join(" OR ")))

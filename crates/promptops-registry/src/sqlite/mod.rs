@@ -14,7 +14,7 @@ mod writer;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use promptops_types::Label;
+use promptops_types::{Label, Version};
 use rusqlite::Connection;
 
 use self::connection::{Place, failed};
@@ -81,6 +81,10 @@ fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
 impl Store for SqliteStore {
     async fn find(&self, reference: &Reference, pick: &Pick) -> Result<Located, StoreError> {
         self.read(|connection| read::find(connection, reference, pick))
+    }
+
+    async fn numbers(&self, prompt_id: &str, limit: u64) -> Result<Vec<Version>, StoreError> {
+        self.read(|connection| read::numbers(connection, prompt_id, limit))
     }
 
     async fn versions(

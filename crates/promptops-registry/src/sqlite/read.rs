@@ -84,6 +84,8 @@ pub(super) fn find(
             connection.prepare_cached(RANGE)?.query_row(range, both).optional()?
         }
         Pick::Label(name) => {
+            // One snapshot for the label and for where it points.
+            let _snapshot = connection.unchecked_transaction()?;
             let Some((head, _)) = head(connection, reference)? else {
                 return Ok(Located::NoPrompt);
             };
@@ -155,7 +157,7 @@ pub(super) fn versions(
         "SELECT ",
         head_and_version!(),
         " FROM prompts p JOIN versions v ON v.prompt = p.pk WHERE p.id = ? \
-         ORDER BY v.sort_key DESC LIMIT ?"
+         ORDER BY v.pk DESC LIMIT ?"
     );
     let mut statement = connection.prepare_cached(VERSIONS)?;
     let found = statement
@@ -163,11 +165,18 @@ pub(super) fn versions(
     found.collect()
 }
 
-/// The numbers of all versions, highest first.
-pub(super) fn numbers(connection: &Connection, prompt: i64) -> rusqlite::Result<Vec<Version>> {
+/// The numbers of versions, highest first.
+pub(super) fn numbers(
+    connection: &Connection,
+    prompt_id: &str,
+    limit: u64,
+) -> rusqlite::Result<Vec<Version>> {
     connection
-        .prepare_cached("SELECT version FROM versions WHERE prompt = ? ORDER BY sort_key DESC")?
-        .query_map([prompt], |row| rows::text(row, 0))?
+        .prepare_cached(
+            "SELECT v.version FROM prompts p JOIN versions v ON v.prompt = p.pk \
+             WHERE p.id = ? ORDER BY v.sort_key DESC LIMIT ?",
+        )?
+        .query_map(params![prompt_id, signed(limit)], |row| rows::text(row, 0))?
         .collect()
 }
 

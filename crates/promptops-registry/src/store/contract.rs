@@ -1,6 +1,6 @@
 //! The suite that every [`Store`] has to pass. Call [`check`] from a test with a function that
 //! opens an empty store.
-#![expect(clippy::unwrap_used, reason = "a contract fails by panicking, in a test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a contract fails by panicking, in a test")]
 
 use std::future::Future;
 use std::sync::Arc;
@@ -30,6 +30,7 @@ where
     lists_filter_sort_and_page(&open().await).await;
     the_audit_trail_is_in_order(&open().await).await;
     decisions_never_see_the_same_state_twice(&open().await).await;
+    one_of_many_creates_wins(&open().await).await;
 }
 
 fn version(text: &str) -> Version {
@@ -90,7 +91,7 @@ async fn apply(store: &SharedStore, slug: &str, ops: Vec<Op>) -> Result<Applied,
 }
 
 fn put(number: &str, content: VersionContent) -> Op {
-    Op::PutVersion(Box::new(stored(number, content)))
+    Op::AddVersion(Box::new(stored(number, content)))
 }
 
 fn create(slug: &str, micros: i64) -> Op {
@@ -154,9 +155,13 @@ async fn finds_what_was_put(store: &SharedStore) {
     let absent = store.find(&by_slug("a/b c"), &Pick::Label(label("gone"))).await.unwrap();
     assert!(matches!(absent, Located::NoVersion(_)));
 
-    let numbers: Vec<_> = store.versions("id of a/b c", 3).await.unwrap();
-    let numbers: Vec<_> = numbers.iter().map(|found| found.version.to_string()).collect();
+    let numbers: Vec<_> = store.numbers("id of a/b c", 3).await.unwrap();
+    let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
     assert_eq!(numbers, ["2.0.0-beta.11", "2.0.0-beta.2", "1.10.0"]);
+    apply(store, "a/b c", vec![put("1.2.1", named("late"))]).await.unwrap();
+    let newest: Vec<_> = store.versions("id of a/b c", 2).await.unwrap();
+    let newest: Vec<_> = newest.iter().map(|found| found.version.to_string()).collect();
+    assert_eq!(newest, ["1.2.1", "2.0.0-beta.11"]);
 }
 
 async fn a_refused_change_leaves_nothing(store: &SharedStore) {
@@ -177,6 +182,10 @@ async fn a_change_that_fails_half_way_leaves_nothing(store: &SharedStore) {
     let error = apply(store, "a", vec![put("1.1.0", named("b")), to_nowhere]).await.unwrap_err();
     assert!(matches!(error, RegistryError::Store(_)), "{error:?}");
     assert_eq!(found_number(store, "a", Pick::Latest).await.as_deref(), Some("1.0.0"));
+    let taken = apply(store, "a", vec![put("1.0.0", named("other"))]).await;
+    assert!(taken.is_err(), "adding a version never overwrites one");
+    let absent = Op::EditVersion(Box::new(stored("7.0.0", named("other"))));
+    assert!(apply(store, "a", vec![absent]).await.is_err(), "editing never adds one");
     let same_slug = apply(store, "a", vec![create("a", 2), put("1.0.0", named("c"))]).await;
     assert!(same_slug.is_err(), "a slug is taken once");
     assert_eq!(find(store, "a", Pick::Latest).await.unwrap().content.name, "a");
@@ -234,7 +243,7 @@ async fn lists_filter_sort_and_page(store: &SharedStore) {
     for (index, (slug, name, tags)) in [
         ("one", "Beta", vec!["x", "y"]),
         ("two", "alpha 100% \"sure\"", vec!["x"]),
-        ("three", "Gamma", vec![]),
+        ("three", "Gamma ÄRGER", vec![]),
     ]
     .into_iter()
     .enumerate()
@@ -269,6 +278,9 @@ async fn lists_filter_sort_and_page(store: &SharedStore) {
         ("0% \"sure", "two"),
         ("wo tex", "two"),
         ("bE", "one"),
+        ("ä", "three"),
+        ("Är", "three"),
+        ("ärg", "three"),
         ("%", "two"),
         ("OR NOT", ""),
         ("\0\0\0", ""),
@@ -326,6 +338,33 @@ async fn decisions_never_see_the_same_state_twice(store: &SharedStore) {
     let versions = store.versions("id of a", 1000).await.unwrap();
     let minors: Vec<_> = versions.iter().map(|found| found.version.minor()).collect();
     assert_eq!(minors, (0..=WRITERS).rev().collect::<Vec<_>>());
+}
+
+/// Many writers that create the same slug: one does, and the others see that it did.
+async fn one_of_many_creates_wins(store: &SharedStore) {
+    let decide = |state: &PromptState| match &state.head {
+        Some(head) => {
+            Err(RegistryError::SlugTaken { slug: head.slug.clone(), project: head.project.clone() })
+        }
+        None => Ok(Change {
+            ops: vec![create("a", 1), put("1.0.0", named("a"))],
+            audit: vec![entry("a", Action::Publish)],
+        }),
+    };
+    let writers = (0..16).map(|_| {
+        let store = store.clone();
+        let target = Target { reference: by_slug("a"), focus: Focus::default() };
+        Box::pin(async move { store.change(target, Arc::new(decide)).await })
+    });
+    let (mut won, mut lost) = (0, 0);
+    for outcome in join(writers.collect()).await {
+        match outcome {
+            Ok(_) => won += 1,
+            Err(RegistryError::SlugTaken { .. }) => lost += 1,
+            Err(other) => panic!("neither created nor taken: {other}"),
+        }
+    }
+    assert_eq!((won, lost), (1, 15));
 }
 
 /// Polls all futures at once: enough for a suite that brings no runtime of its own.

@@ -43,6 +43,9 @@ pub enum StoreError {
     /// The file is damaged.
     #[error("the registry is damaged: {0}; restore a backup")]
     Corrupt(String),
+    /// Reading or writing the file failed.
+    #[error("the registry cannot be read or written: {0}; check its disk")]
+    Io(String),
     /// The registry has been shut down.
     #[error("the registry is closed")]
     Closed,
@@ -54,6 +57,6 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same operation may succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy | Self::Full(_))
+        matches!(self, Self::Busy | Self::Full(_) | Self::Io(_))
     }
 }

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use promptops_types::Label;
+use promptops_types::{Label, Version};
 
 use super::{
     Applied, AuditEntry, AuditQuery, Decide, ListQuery, Located, Module, NamedPrompt, Pick,
@@ -16,6 +16,7 @@ type Page = (Vec<(PromptHead, StoredVersion)>, u64);
 /// The object-safe form of [`Store`].
 trait DynStore: std::fmt::Debug + Send + Sync {
     fn find<'a>(&'a self, reference: &'a Reference, pick: &'a Pick) -> Boxed<'a, Located>;
+    fn numbers<'a>(&'a self, prompt_id: &'a str, limit: u64) -> Boxed<'a, Vec<Version>>;
     fn versions<'a>(&'a self, prompt_id: &'a str, limit: u64) -> Boxed<'a, Vec<StoredVersion>>;
     fn labels<'a>(&'a self, prompt_id: &'a str) -> Boxed<'a, Vec<Label>>;
     fn list<'a>(&'a self, query: &'a ListQuery) -> Boxed<'a, Page>;
@@ -34,6 +35,10 @@ trait DynStore: std::fmt::Debug + Send + Sync {
 impl<S: Store> DynStore for S {
     fn find<'a>(&'a self, reference: &'a Reference, pick: &'a Pick) -> Boxed<'a, Located> {
         Box::pin(Store::find(self, reference, pick))
+    }
+
+    fn numbers<'a>(&'a self, prompt_id: &'a str, limit: u64) -> Boxed<'a, Vec<Version>> {
+        Box::pin(Store::numbers(self, prompt_id, limit))
     }
 
     fn versions<'a>(&'a self, prompt_id: &'a str, limit: u64) -> Boxed<'a, Vec<StoredVersion>> {
@@ -88,6 +93,10 @@ impl SharedStore {
 impl Store for SharedStore {
     async fn find(&self, reference: &Reference, pick: &Pick) -> Result<Located, StoreError> {
         self.0.find(reference, pick).await
+    }
+
+    async fn numbers(&self, prompt_id: &str, limit: u64) -> Result<Vec<Version>, StoreError> {
+        self.0.numbers(prompt_id, limit).await
     }
 
     async fn versions(

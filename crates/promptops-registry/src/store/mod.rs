@@ -48,7 +48,14 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
         pick: &Pick,
     ) -> impl Future<Output = Result<Located, StoreError>> + Send;
 
-    /// The versions of a prompt, highest first, at most `limit`.
+    /// The numbers of a prompt's versions, highest first, at most `limit`.
+    fn numbers(
+        &self,
+        prompt_id: &str,
+        limit: u64,
+    ) -> impl Future<Output = Result<Vec<promptops_types::Version>, StoreError>> + Send;
+
+    /// The versions of a prompt, the one published last first, at most `limit`.
     fn versions(
         &self,
         prompt_id: &str,
@@ -76,7 +83,8 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
         limit: u64,
     ) -> impl Future<Output = Result<Vec<NamedPrompt>, StoreError>> + Send;
 
-    /// The audit trail, oldest first.
+    /// The audit trail, oldest first. An entry is never seen before one with a lower number, or a
+    /// reader that goes on from the last number it saw would miss some.
     fn audit(
         &self,
         query: &AuditQuery,

@@ -155,8 +155,11 @@ pub enum Op {
         /// When.
         at: Timestamp,
     },
-    /// Adds a version, or replaces the one with this number.
-    PutVersion(Box<StoredVersion>),
+    /// Adds a version. It fails if there is one with this number: no version is ever overwritten
+    /// by adding another.
+    AddVersion(Box<StoredVersion>),
+    /// Replaces the content of the version with this number.
+    EditVersion(Box<StoredVersion>),
     /// Removes a version that no label points at.
     DeleteVersion(Version),
     /// Points a label at versions that there are.
@@ -280,7 +283,7 @@ pub struct ListQuery {
     pub text: Option<String>,
     /// Sorted by.
     pub sort_by: SortBy,
-    /// Which way. Of equals, the one created first is first either way.
+    /// Which way. Equals are sorted by age, the same way.
     pub sort_order: SortOrder,
     /// How many to skip.
     pub offset: u64,

@@ -46,19 +46,21 @@ pub(crate) async fn batch(
         };
         match found {
             Ok(mut found) => {
-                response.total_found += 1;
                 if body.include_metadata == Some(false) {
                     found.prompt.metadata.clear();
                 }
-                if body.include_versions {
-                    let versions = app.registry.versions(&access, &reference).await?;
-                    let numbers = versions.into_iter().map(|found| found.prompt.version);
-                    response.versions.insert(key.clone(), numbers.collect());
+                // A prompt that goes between the two reads was there for the first.
+                if body.include_versions
+                    && let Ok(numbers) = app.registry.version_numbers(&access, &reference).await
+                {
+                    let numbers = numbers.iter().map(ToString::to_string).collect();
+                    response.versions.insert(key.clone(), numbers);
                 }
                 response.prompts.insert(key, Arc::new(found.prompt));
             }
             Err(error) => _ = response.errors.insert(key, error.into_body()),
         }
     }
+    response.total_found = response.prompts.len() as u64;
     Reply::ok(&response)
 }

@@ -5,7 +5,7 @@ use promptops_types::{Bump, NewPrompt, PromptUpdate, SortBy, SortOrder};
 use serde::Deserialize;
 
 use crate::error::ApiError;
-use crate::extract::{Caller, Json, Path, Query, prompt, selector};
+use crate::extract::{Caller, InProject, Json, Path, Query, one_project, prompt, selector};
 use crate::reply::Reply;
 use crate::{App, etag};
 
@@ -54,7 +54,7 @@ pub(crate) async fn list(
     let tags = query.tags.unwrap_or_default();
     let tags = tags.split(',').map(str::trim).filter(|tag| !tag.is_empty());
     let wanted = ListQuery {
-        projects: None,
+        projects: query.project_id.map(|project| vec![project]),
         module: query.module_id,
         tags: tags.map(str::to_owned).collect(),
         text: query.query,
@@ -63,7 +63,7 @@ pub(crate) async fn list(
         offset: query.offset.or(query.skip).unwrap_or(0),
         limit: query.limit.unwrap_or(PAGE),
     };
-    let page = app.registry.list(&access, query.project_id.as_deref(), wanted).await?;
+    let page = app.registry.list(&access, wanted).await?;
     Reply::ok(&page)
 }
 
@@ -86,9 +86,11 @@ pub(crate) struct Create {
 pub(crate) async fn create(
     State(app): State<App>,
     Caller(access): Caller,
+    Query(query): Query<InProject>,
     Json(body): Json<Create>,
 ) -> Result<Reply, ApiError> {
-    let found = app.registry.create(&access, body.project_id.as_deref(), body.new).await?;
+    let project = one_project(query.project_id, body.project_id)?;
+    let found = app.registry.create(&access, project.as_deref(), body.new).await?;
     Ok(Reply::created(&found.prompt)?.etag(etag::of_prompt(&found)))
 }
 
@@ -103,13 +105,14 @@ pub(crate) struct Update {
     #[serde(default)]
     force: bool,
     #[serde(flatten)]
-    update: PromptUpdate,
+    changes: PromptUpdate,
 }
 
 pub(crate) async fn update(
     State(app): State<App>,
     Caller(access): Caller,
     Path(id): Path<String>,
+    Query(query): Query<InProject>,
     headers: HeaderMap,
     Json(body): Json<Update>,
 ) -> Result<Reply, ApiError> {
@@ -119,10 +122,10 @@ pub(crate) async fn update(
         bump: body.bump,
         message: body.message,
         force: body.force,
-        if_revision: etag::if_match(&headers)?,
+        if_revision: etag::if_match(&headers),
     };
-    let prompt = prompt(id, body.project_id);
-    let found = app.registry.update(&access, &prompt, body.update, options).await?;
+    let prompt = prompt(id, one_project(query.project_id, body.project_id)?);
+    let found = app.registry.update(&access, &prompt, body.changes, options).await?;
     Ok(Reply::ok(&found.prompt)?.etag(etag::of_prompt(&found)))
 }
 
@@ -144,7 +147,7 @@ pub(crate) async fn delete(
     let options = DeleteOptions {
         version: query.version,
         force: query.force,
-        if_revision: etag::if_match(&headers)?,
+        if_revision: etag::if_match(&headers),
     };
     let prompt = prompt(id, query.project_id);
     Reply::ok(&app.registry.delete(&access, &prompt, options).await?)

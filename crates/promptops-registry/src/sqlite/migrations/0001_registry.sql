@@ -30,9 +30,14 @@ CREATE TABLE prompts (
     UNIQUE (project, slug)
 ) STRICT;
 
+-- Each order of a list, over all projects and in one.
 CREATE INDEX prompts_by_created_at ON prompts (created_at, pk);
 CREATE INDEX prompts_by_updated_at ON prompts (updated_at, pk);
 CREATE INDEX prompts_by_name ON prompts (name, pk);
+CREATE INDEX prompts_of_project_by_created_at ON prompts (project, created_at, pk);
+CREATE INDEX prompts_of_project_by_updated_at ON prompts (project, updated_at, pk);
+CREATE INDEX prompts_of_project_by_name ON prompts (project, name, pk);
+CREATE INDEX prompts_of_module ON prompts (project, module);
 
 -- Rows of several kilobytes: a rowid table, since WITHOUT ROWID doubles the time of a point read.
 CREATE TABLE versions (
@@ -50,6 +55,8 @@ CREATE TABLE versions (
 ) STRICT;
 
 CREATE UNIQUE INDEX versions_in_order ON versions (prompt, is_release, sort_key);
+CREATE INDEX versions_by_number ON versions (prompt, sort_key, version);
+CREATE INDEX versions_by_age ON versions (prompt, pk);
 
 -- One row where a label points at one version (weight is null), several where it has weights.
 CREATE TABLE label_targets (
