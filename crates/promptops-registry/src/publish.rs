@@ -8,10 +8,10 @@ use crate::digest::render_digest;
 use crate::limits::MAX_DESCRIPTION_CHARS;
 use crate::naming::{check_name, check_slug, is_uuid, slug_for};
 use crate::read::{exact, found};
-use crate::registry::{Viewed, audit_entry, check_revision};
+use crate::registry::{Viewed, check_revision};
 use crate::{
-    Access, Action, Change, Focus, Found, Op, PromptHead, PromptRef, PromptState, Reference,
-    Registry, RegistryError, Store, StoredVersion, Target, VersionContent,
+    Access, Action, AuditEntry, Change, Focus, Found, Op, PromptHead, PromptRef, PromptState,
+    Reference, Registry, RegistryError, Store, StoredVersion, Target, VersionContent,
 };
 
 /// How an update is made. The default publishes the next minor version.
@@ -187,7 +187,7 @@ fn create(
         });
     }
     let at = head.created_at;
-    let mut entry = audit_entry(access, &head.project, &head.id, &head.slug, Action::Publish, at);
+    let mut entry = AuditEntry::new(access.actor(), Action::Publish, head, at);
     entry.version = Some(stored.version.clone());
     entry.digest_after = Some(stored.digest.clone());
     Ok(Change {

@@ -151,33 +151,7 @@ impl Viewed {
 
     /// A line for the audit trail about this prompt; the caller adds what it is about.
     pub(crate) fn audit(&self, head: &PromptHead, action: Action, at: Timestamp) -> AuditEntry {
-        audit_entry(&self.access, &head.project, &head.id, &head.slug, action, at)
-    }
-}
-
-pub(crate) fn audit_entry(
-    access: &Access,
-    project: &str,
-    prompt_id: &str,
-    slug: &str,
-    action: Action,
-    at: Timestamp,
-) -> AuditEntry {
-    AuditEntry {
-        seq: 0,
-        at,
-        actor: access.actor().to_owned(),
-        action,
-        project: project.to_owned(),
-        prompt_id: prompt_id.to_owned(),
-        slug: slug.to_owned(),
-        version: None,
-        label: None,
-        digest_before: None,
-        digest_after: None,
-        target_before: None,
-        target_after: None,
-        message: None,
+        AuditEntry::new(self.access.actor(), action, head, at)
     }
 }
 

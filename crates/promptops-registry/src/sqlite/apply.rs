@@ -77,10 +77,7 @@ fn make(connection: &Connection, prompt: &mut Option<i64>, op: &Op) -> Result<()
     match op {
         Op::AddVersion(version) => add_version(connection, key, version),
         Op::EditVersion(version) => edit_version(connection, key, version),
-        Op::DeleteVersion(version) => connection
-            .prepare_cached("DELETE FROM versions WHERE prompt = ? AND version = ?")
-            .and_then(|mut delete| delete.execute(params![key, version.to_string()]))
-            .map(drop),
+        Op::DeleteVersion(version) => delete_version(connection, key, version),
         Op::SetLabel(label) => set_label(connection, key, label),
         Op::RemoveLabel(label) => remove_label(connection, key, label.as_str()),
         Op::DeletePrompt => {
@@ -157,7 +154,27 @@ fn add_version(
             stored.created_by,
             stored.message,
         ])?;
+    count_versions(connection, prompt, 1)?;
     raise_last_release(connection, prompt, &stored.version)
+}
+
+fn delete_version(connection: &Connection, prompt: i64, version: &Version) -> rusqlite::Result<()> {
+    let deleted = connection
+        .prepare_cached("DELETE FROM versions WHERE prompt = ? AND version = ?")?
+        .execute(params![prompt, version.to_string()])?;
+    if deleted == 1 {
+        count_versions(connection, prompt, -1)
+    } else {
+        Err(rusqlite::Error::StatementChangedRows(deleted))
+    }
+}
+
+/// Counted as they come and go: counting them all would make a publish dearer with each.
+fn count_versions(connection: &Connection, prompt: i64, by: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE prompts SET version_count = version_count + ? WHERE pk = ?")?
+        .execute([by, prompt])
+        .map(drop)
 }
 
 fn raise_last_release(
@@ -267,20 +284,27 @@ fn derive(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
              latest = (SELECT pk FROM versions WHERE prompt = :prompt AND is_release = 1 \
                        ORDER BY sort_key DESC LIMIT 1), \
              shown = (SELECT pk FROM versions WHERE prompt = :prompt \
-                      ORDER BY is_release DESC, sort_key DESC LIMIT 1), \
-             version_count = (SELECT count(*) FROM versions WHERE prompt = :prompt) \
+                      ORDER BY is_release DESC, sort_key DESC LIMIT 1) \
          WHERE pk = :prompt";
     const UPDATE_SHOWN: &str = "UPDATE prompts SET name = v.body ->> 'name', \
              module = v.body ->> 'module_id', updated_at = v.updated_at \
          FROM versions v WHERE prompts.pk = ? AND v.pk = prompts.shown";
-    const STEPS: [&str; 5] = [
-        "DELETE FROM prompt_tags WHERE prompt = ?",
-        "INSERT INTO prompt_tags (prompt, tag) SELECT p.pk, tag.value FROM prompts p \
-             JOIN versions v ON v.pk = p.shown, json_each(v.body, '$.tags') tag WHERE p.pk = ?",
+    // The trigrams of a text are the dearest part of a write, and most versions change none of
+    // what is searched.
+    const IS_SEARCHABLE: &str = "SELECT EXISTS (SELECT 1 FROM prompt_search s \
+             JOIN prompts p ON p.pk = s.rowid JOIN versions v ON v.pk = p.shown \
+             WHERE s.rowid = ? AND s.name = p.name COLLATE BINARY \
+               AND s.description = v.body ->> 'description')";
+    const SEARCH: [&str; 2] = [
         "DELETE FROM prompt_search WHERE rowid = ?",
         "INSERT INTO prompt_search (rowid, slug, name, description) \
              SELECT p.pk, p.slug, p.name, v.body ->> 'description' FROM prompts p \
              JOIN versions v ON v.pk = p.shown WHERE p.pk = ?",
+    ];
+    const FILTERS: [&str; 3] = [
+        "DELETE FROM prompt_tags WHERE prompt = ?",
+        "INSERT INTO prompt_tags (prompt, tag) SELECT p.pk, tag.value FROM prompts p \
+             JOIN versions v ON v.pk = p.shown, json_each(v.body, '$.tags') tag WHERE p.pk = ?",
         "INSERT INTO modules (project, id, created_at) SELECT project, module, updated_at \
              FROM prompts WHERE pk = ? AND module IS NOT NULL ON CONFLICT DO NOTHING",
     ];
@@ -288,7 +312,10 @@ fn derive(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
         .prepare_cached(UPDATE_HEAD)?
         .execute(rusqlite::named_params! { ":prompt": prompt })?;
     connection.prepare_cached(UPDATE_SHOWN)?.execute([prompt])?;
-    for step in STEPS {
+    let is_searchable: bool =
+        connection.prepare_cached(IS_SEARCHABLE)?.query_row([prompt], |row| row.get(0))?;
+    let search: &[&str] = if is_searchable { &[] } else { &SEARCH };
+    for step in FILTERS.iter().chain(search) {
         connection.prepare_cached(step)?.execute([prompt])?;
     }
     Ok(())

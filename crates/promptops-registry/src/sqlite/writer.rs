@@ -105,13 +105,6 @@ fn write_all(
     let mut transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     for job in group {
-        // After some errors SQLite has rolled everything back, this savepoint too; then the error
-        // itself is what the rest of the group is told.
-        if let Some(Some(Err(RegistryError::Store(error)))) = results.last()
-            && transaction.is_autocommit()
-        {
-            return Err(error.clone());
-        }
         let savepoint = transaction.savepoint().map_err(failed)?;
         let made = catch_unwind(AssertUnwindSafe(|| {
             apply::change(&savepoint, &job.target, job.decide.as_ref())
@@ -124,6 +117,12 @@ fn write_all(
         } else {
             // Fails only where SQLite has rolled back already; the change's own error says why.
             let _ = savepoint.finish();
+        }
+        // After some errors, a full disk for one, SQLite has rolled the whole group back.
+        if let Err(RegistryError::Store(error)) = &result
+            && transaction.is_autocommit()
+        {
+            return Err(error.clone());
         }
         results.push(Some(result));
     }

@@ -9,7 +9,7 @@ use promptops_types::{Label, LabelName, LabelTarget, SortBy, SortOrder, Timestam
 
 use super::{
     Action, Applied, AuditEntry, AuditQuery, Change, Focus, ListQuery, Located, Op, Pick,
-    PromptState, Reference, SharedStore, Store, StoredVersion, Target,
+    PromptHead, PromptState, Reference, SharedStore, Store, StoredVersion, Target,
 };
 use crate::{RegistryError, VersionContent};
 
@@ -65,28 +65,22 @@ fn named(name: &str) -> VersionContent {
     VersionContent { name: name.to_owned(), content: "{{ x }}".to_owned(), ..Default::default() }
 }
 
-fn entry(slug: &str, action: Action) -> AuditEntry {
-    AuditEntry {
-        seq: 0,
-        at: at(1),
-        actor: "contract".to_owned(),
-        action,
+fn entry(slug: &str) -> AuditEntry {
+    let head = PromptHead {
+        id: format!("id of {slug}"),
         project: "default".to_owned(),
-        prompt_id: format!("id of {slug}"),
         slug: slug.to_owned(),
-        version: None,
-        label: None,
-        digest_before: None,
-        digest_after: None,
-        target_before: None,
-        target_after: None,
-        message: None,
-    }
+        created_at: at(1),
+        revision: 0,
+        last_release: None,
+        version_count: 0,
+    };
+    AuditEntry::new("contract", Action::Publish, &head, at(1))
 }
 
 async fn apply(store: &SharedStore, slug: &str, ops: Vec<Op>) -> Result<Applied, RegistryError> {
     let target = Target { reference: by_slug(slug), focus: Focus::default() };
-    let change = Change { ops, audit: vec![entry(slug, Action::Publish)] };
+    let change = Change { ops, audit: vec![entry(slug)] };
     store.change(target, Arc::new(move |_: &PromptState| Ok(change.clone()))).await
 }
 
@@ -226,7 +220,7 @@ async fn deleting_keeps_the_trail_and_the_last_release(store: &SharedStore) {
     let Located::Version(found) = store.find(&by_slug("a"), &Pick::Latest).await.unwrap() else {
         panic!("the other version is gone");
     };
-    assert_eq!(found.1.version, version("1.0.0"));
+    assert_eq!((&found.1.version, found.0.version_count), (&version("1.0.0"), 1));
     assert_eq!(found.0.last_release, Some(version("3.0.0")));
 
     apply(store, "a", vec![Op::DeletePrompt]).await.unwrap();
@@ -290,6 +284,13 @@ async fn lists_filter_sort_and_page(store: &SharedStore) {
         assert_eq!(slugs(query).await.0, expected, "{text:?}");
     }
 
+    let renamed = VersionContent { description: "renamed".to_owned(), ..named("Gamma ÄRGER") };
+    apply(store, "three", vec![put("1.1.0", renamed)]).await.unwrap();
+    for (text, expected) in [("renamed", "three"), ("three text", "")] {
+        let query = ListQuery { text: Some(text.to_owned()), ..all.clone() };
+        assert_eq!(slugs(query).await.0, expected, "what is searched follows the version shown");
+    }
+
     let similar = store.similar(None, "thre", 5).await.unwrap();
     assert_eq!(similar.first().map(|named| &*named.slug), Some("three"));
     assert!(store.similar(Some(&[]), "thre", 5).await.unwrap().is_empty());
@@ -323,7 +324,7 @@ async fn decisions_never_see_the_same_state_twice(store: &SharedStore) {
     let next = |state: &PromptState| {
         let minor = state.head.as_ref().unwrap().version_count;
         let number = Version::new(1, minor, 0).to_string();
-        let audit = vec![entry("a", Action::Publish)];
+        let audit = vec![entry("a")];
         Ok(Change { ops: vec![put(&number, named("a"))], audit })
     };
     let mut writers = Vec::new();
@@ -348,7 +349,7 @@ async fn one_of_many_creates_wins(store: &SharedStore) {
         }
         None => Ok(Change {
             ops: vec![create("a", 1), put("1.0.0", named("a"))],
-            audit: vec![entry("a", Action::Publish)],
+            audit: vec![entry("a")],
         }),
     };
     let writers = (0..16).map(|_| {

@@ -257,6 +257,28 @@ pub struct AuditEntry {
     pub message: Option<String>,
 }
 
+impl AuditEntry {
+    /// A line about a prompt; whoever makes it adds what else it is about.
+    pub fn new(actor: &str, action: Action, head: &PromptHead, at: Timestamp) -> Self {
+        Self {
+            seq: 0,
+            at,
+            actor: actor.to_owned(),
+            action,
+            project: head.project.clone(),
+            prompt_id: head.id.clone(),
+            slug: head.slug.clone(),
+            version: None,
+            label: None,
+            digest_before: None,
+            digest_after: None,
+            target_before: None,
+            target_after: None,
+            message: None,
+        }
+    }
+}
+
 /// Which part of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditQuery {

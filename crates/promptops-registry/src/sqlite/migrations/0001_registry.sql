@@ -20,10 +20,10 @@ CREATE TABLE prompts (
     created_at    INTEGER NOT NULL,
     revision      INTEGER NOT NULL DEFAULT 0,  -- seq of the last change in the audit trail
     last_release  TEXT,                        -- highest release ever, deleted ones included
+    version_count INTEGER NOT NULL DEFAULT 0,
     -- What follows is derived from the versions, after every change and in the same transaction.
     latest        INTEGER,                     -- pk of the highest release
     shown         INTEGER,                     -- pk of latest, or of the highest version
-    version_count INTEGER NOT NULL DEFAULT 0,
     name          TEXT NOT NULL DEFAULT '' COLLATE NOCASE,
     module        TEXT,
     updated_at    INTEGER NOT NULL DEFAULT 0,
