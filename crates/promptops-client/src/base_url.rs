@@ -36,8 +36,8 @@ impl BaseUrl {
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return refuse("holds a user name; give the key as `api_key`");
         }
-        if uri.query().is_some() {
-            return refuse("has a query");
+        if text.contains(['?', '#']) {
+            return refuse("has a query or a fragment");
         }
         Ok(Self::Http(text.trim_end_matches('/').to_owned()))
     }
@@ -58,8 +58,15 @@ mod tests {
         ] {
             assert_eq!(BaseUrl::parse(text).unwrap(), expected);
         }
-        for text in ["", "prompts.db", "ftp://x", "sqlite:", "https://u:pw@h/v1", "http://h/v1?a=b"]
-        {
+        for text in [
+            "",
+            "prompts.db",
+            "ftp://x",
+            "sqlite:",
+            "https://u:pw@h/v1",
+            "http://h/v1?a=b",
+            "https://h/v1#x",
+        ] {
             let error = BaseUrl::parse(text).unwrap_err().to_string();
             assert!(error.starts_with("`base_url`: ") && error.contains("sqlite:PATH"), "{error}");
             assert!(!error.contains("pw"), "{error}");

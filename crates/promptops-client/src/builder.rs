@@ -79,14 +79,14 @@ impl ClientBuilder {
         self
     }
 
-    /// Takes every setting from a configuration; setters called afterwards change it.
+    /// Takes every setting from a configuration, its `base_url` too, whatever the environment
+    /// says; setters called afterwards change it. Keys and a project that it leaves out are read
+    /// from the environment.
     pub fn config(mut self, config: ClientConfig) -> Self {
-        if config.base_url != ClientConfig::default().base_url {
-            self.base_url = Some(config.base_url.clone());
-        }
-        self.api_key = config.api_key.clone().or(self.api_key);
-        self.secret_key = config.secret_key.clone().or(self.secret_key);
-        self.project = config.project.clone().or(self.project);
+        self.base_url = Some(config.base_url.clone());
+        self.api_key.clone_from(&config.api_key);
+        self.secret_key.clone_from(&config.secret_key);
+        self.project.clone_from(&config.project);
         self.config = config;
         self
     }
@@ -180,6 +180,10 @@ mod tests {
         assert_eq!(config.base_url, "https://from.env/v1");
         assert_eq!(config.project.as_deref(), Some("code"));
         assert_eq!(config.api_key, Some("po_env".into()));
+        let whole = builder().project("old").config(ClientConfig::default());
+        let client = whole.build_with(environment).unwrap();
+        assert_eq!(client.config().base_url, promptops_types::DEFAULT_BASE_URL);
+        assert_eq!(client.config().project.as_deref(), Some("env"));
         let client = builder().build_with(|_| None).unwrap();
         assert_eq!(client.config().base_url, promptops_types::DEFAULT_BASE_URL);
         assert!(!format!("{client:?}").contains("po_"));

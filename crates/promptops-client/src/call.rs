@@ -2,15 +2,15 @@
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, USER_AGENT};
-use http::{HeaderName, HeaderValue, Request};
+use http::{HeaderName, HeaderValue, Request, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use promptops_transport::{Transport, TransportErrorKind};
-use promptops_types::{Error, ErrorCode, ErrorContext};
+use promptops_types::{ClientConfig, Error, ErrorCode, ErrorContext};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::PromptOpsClient;
-use crate::decode::decode;
+use crate::decode::{decode, undecodable};
 use crate::operation::Operation;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,6 +37,15 @@ pub(crate) struct Call {
 pub(crate) struct Answer<T> {
     pub(crate) data: T,
     pub(crate) etag: Option<String>,
+    response: Response<Bytes>,
+    request_id: String,
+}
+
+impl<T> Answer<T> {
+    /// The error for data that decodes but cannot be what was asked for.
+    pub(crate) fn refuse(&self, reason: &str) -> Error {
+        undecodable(&self.response, &self.request_id, &reason)
+    }
 }
 
 impl Call {
@@ -98,10 +107,14 @@ impl Call {
         self,
         client: &PromptOpsClient,
     ) -> Result<Answer<T>, Error> {
+        if let Some(id) = self.prompt_id.as_deref().filter(|id| matches!(*id, "" | "." | "..")) {
+            return Err(no_such_prompt(id));
+        }
         let id = uuid::Uuid::new_v4().to_string();
-        let request = self.request(client, &id)?;
+        let config = client.config();
+        let request = self.request(client, &config, &id)?;
         let operation = self.operation.name;
-        let timeout = client.config().timeout;
+        let timeout = config.timeout;
         let sending = client.transport().send(request);
         let Ok(sent) = tokio::time::timeout(timeout, sending).await else {
             let message = format!("{operation} did not finish within {timeout:?}");
@@ -127,10 +140,15 @@ impl Call {
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
         let etag = etag.map(str::to_owned);
         let data = decode(&response, &id, self.prompt_id.as_deref())?;
-        Ok(Answer { data, etag })
+        Ok(Answer { data, etag, response, request_id: id })
     }
 
-    fn request(&self, client: &PromptOpsClient, id: &str) -> Result<Request<Bytes>, Error> {
+    fn request(
+        &self,
+        client: &PromptOpsClient,
+        config: &ClientConfig,
+        id: &str,
+    ) -> Result<Request<Bytes>, Error> {
         let uri = format!("{}{}{}", client.base(), self.path, self.query);
         let mut request = Request::builder()
             .method(self.operation.method.clone())
@@ -138,7 +156,7 @@ impl Call {
             .header(ACCEPT, "application/json")
             .header(USER_AGENT, AGENT)
             .header(REQUEST_ID, id);
-        if let Some(key) = &client.config().api_key {
+        if let Some(key) = &config.api_key {
             // Marked sensitive, so that no log of headers shows it.
             if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", key.expose())) {
                 value.set_sensitive(true);
@@ -160,6 +178,16 @@ impl Call {
             let context = ErrorContext::new(ErrorCode::BadRequest, message).source(error);
             Error::Validation { validation_errors: Vec::new(), context: context.into() }
         })
+    }
+}
+
+/// No prompt can have this id, and as a path segment it would name something else.
+fn no_such_prompt(id: &str) -> Error {
+    let context = ErrorContext::new(ErrorCode::PromptNotFound, format!("no prompt can be `{id}`"));
+    Error::PromptNotFound {
+        prompt_id: id.to_owned(),
+        suggested_prompts: Vec::new(),
+        context: context.into(),
     }
 }
 

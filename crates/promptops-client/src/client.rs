@@ -30,7 +30,7 @@ pub struct PromptOpsClient {
 
 #[derive(Debug)]
 struct Inner {
-    config: ClientConfig,
+    config: Arc<ClientConfig>,
     /// What every path is appended to.
     base: String,
     transport: SharedTransport,
@@ -84,12 +84,13 @@ impl PromptOpsClient {
             BaseUrl::Http(url) => url.clone(),
             BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory => IN_PROCESS.to_owned(),
         };
+        let config = Arc::new(config);
         Self { inner: Arc::new(Inner { config, base, transport, time: Box::new(time) }) }
     }
 
-    /// The settings in force.
-    pub fn config(&self) -> &ClientConfig {
-        &self.inner.config
+    /// The settings in force now.
+    pub fn config(&self) -> Arc<ClientConfig> {
+        self.inner.config.clone()
     }
 
     pub(crate) fn base(&self) -> &str {
@@ -164,7 +165,7 @@ impl PromptOpsClient {
         GetPrompts::new(self, ids.into_iter().map(Into::into).collect())
     }
 
-    /// Lists the versions of a prompt, highest first, at most 1000.
+    /// Lists the versions of a prompt, the one published last first, at most 1000.
     pub fn prompt_versions(&self, id: impl Into<String>) -> PromptVersions {
         PromptVersions::new(self, id.into())
     }

@@ -6,13 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
-use promptops_types::{
-    Error, ErrorBody, ErrorCode, ErrorContext, ResponseMetadata, Success, ValidationIssue,
-};
+use promptops_types::{Error, ErrorCode, ErrorContext, Success, ValidationIssue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 /// Characters of an unreadable body that an error shows.
 const EXCERPT: usize = 200;
@@ -23,23 +21,37 @@ const LONGEST_WAIT: u64 = 365 * 24 * 3600;
 /// The wait of a 429 that names none.
 const DEFAULT_WAIT: u64 = 1;
 
-/// Any object that may be an envelope.
+/// Any object that may be an envelope. Each part is looked at by itself, so that one which is not
+/// what the contract says does not take the others with it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Envelope<'b> {
-    success: Option<bool>,
+    success: Option<Value>,
     #[serde(borrow)]
     data: Option<&'b RawValue>,
-    error: Option<ErrorForm>,
-    metadata: Option<ResponseMetadata>,
+    error: Option<Value>,
+    metadata: Option<Value>,
 }
 
-/// An error as it is found in the wild.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum ErrorForm {
-    Body(ErrorBody),
-    Text(String),
+impl<'b> Envelope<'b> {
+    /// Reads an object; anything else is no envelope. (A list would fill the fields in order.)
+    fn read(body: &'b [u8]) -> Self {
+        if body.trim_ascii_start().starts_with(b"{") {
+            serde_json::from_slice(body).unwrap_or_default()
+        } else {
+            Self::default()
+        }
+    }
+
+    /// Whether this is an envelope, and not a bare body.
+    fn is_one(&self) -> bool {
+        self.success.is_some() || self.data.is_some() || self.error.is_some()
+    }
+
+    fn request_id(&self) -> Option<String> {
+        let id = self.metadata.as_ref()?.get("request_id")?.as_str()?;
+        (!id.is_empty()).then(|| id.to_owned())
+    }
 }
 
 /// The value of a 2xx answer, or the error that any other status means.
@@ -56,53 +68,53 @@ pub(crate) fn decode<T: DeserializeOwned>(
     if let Ok(Success { success: true, data, .. }) = serde_json::from_slice::<Success<T>>(body) {
         return Ok(data);
     }
-    let envelope: Option<Envelope<'_>> = serde_json::from_slice(body).ok();
-    let decoded = match envelope {
-        Some(Envelope { success: Some(true), data: Some(data), .. }) => {
-            serde_json::from_str(data.get())
-        }
-        Some(Envelope { success: Some(false), .. }) => {
-            return Err(failed(response, request_id, prompt_id));
-        }
-        _ => serde_json::from_slice(body),
+    let envelope = Envelope::read(body);
+    if envelope.success == Some(Value::Bool(false)) {
+        return Err(failed(response, request_id, prompt_id));
+    }
+    let decoded = match envelope.data {
+        Some(data) => serde_json::from_str(data.get()),
+        // An envelope without data holds nothing, and must not be taken for the thing itself.
+        None if envelope.is_one() => Err(serde::de::Error::missing_field("data")),
+        None => serde_json::from_slice(body),
     };
-    decoded.map_err(|error| {
-        let message = format!(
-            "the answer is not what the contract says: {error}; it begins `{}`",
-            excerpt(body)
-        );
-        let context = ErrorContext::new(ErrorCode::Decode, message)
-            .request_id(Some(request_id.to_owned()))
-            .status(status.as_u16())
-            .attempts(1)
-            .source(error);
-        Error::Decode { context: context.into() }
-    })
+    decoded.map_err(|error| undecodable(response, request_id, &error))
+}
+
+/// The error for an answer that is not what the contract says.
+pub(crate) fn undecodable(
+    response: &Response<Bytes>,
+    request_id: &str,
+    reason: &dyn std::fmt::Display,
+) -> Error {
+    let message = format!(
+        "the answer is not what the contract says: {reason}; it begins `{}`",
+        excerpt(response.body())
+    );
+    let context = ErrorContext::new(ErrorCode::Decode, message)
+        .request_id(Some(request_id.to_owned()))
+        .status(response.status().as_u16())
+        .attempts(1);
+    Error::Decode { context: context.into() }
 }
 
 /// The error that an answer means.
 fn failed(response: &Response<Bytes>, request_id: &str, prompt_id: Option<&str>) -> Error {
     let (status, body) = (response.status(), response.body());
-    let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
-    let told = match envelope.error {
-        Some(ErrorForm::Body(error)) => Some(error),
-        Some(ErrorForm::Text(message)) => {
-            Some(ErrorBody { code: default_code(status), message, details: Map::new() })
-        }
-        None => serde_json::from_slice::<ErrorBody>(body).ok(),
-    };
-    let ErrorBody { code, message, details } = told.unwrap_or_else(|| ErrorBody {
-        code: default_code(status),
-        message: match excerpt(body) {
-            text if text.is_empty() => format!("the registry answered {status}"),
-            text => format!("the registry answered {status}: {text}"),
-        },
-        details: Map::new(),
+    let envelope = Envelope::read(body);
+    // The error in its envelope, or bare.
+    let told = envelope.error.clone().or_else(|| serde_json::from_slice(body).ok());
+    let text = |name: &str| told.as_ref()?.get(name)?.as_str().map(str::to_owned);
+    let plain = told.as_ref().and_then(Value::as_str).map(str::to_owned);
+    let message = text("message").or(plain).unwrap_or_else(|| match excerpt(body) {
+        excerpt if excerpt.is_empty() => format!("the registry answered {status}"),
+        excerpt => format!("the registry answered {status}: {excerpt}"),
     });
-    let id = envelope.metadata.map(|metadata| metadata.request_id).filter(|id| !id.is_empty());
+    let details = told.as_ref().and_then(|error| error.get("details")?.as_object().cloned());
+    let code = text("code").map_or_else(|| default_code(status), ErrorCode::from);
     let context = ErrorContext::new(code, message)
-        .details(details)
-        .request_id(Some(id.unwrap_or_else(|| request_id.to_owned())))
+        .details(details.unwrap_or_default())
+        .request_id(Some(envelope.request_id().unwrap_or_else(|| request_id.to_owned())))
         .status(status.as_u16())
         .attempts(1)
         .retryable(matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504));
@@ -171,8 +183,9 @@ fn excerpt(body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use promptops_types::{ErrorKind, PromptResponse};
+
+    use super::*;
 
     fn answer(status: u16, body: &str) -> Response<Bytes> {
         let mut response = Response::new(Bytes::from(body.to_owned()));
@@ -197,6 +210,28 @@ mod tests {
         let list: Vec<PromptResponse> =
             decode(&answer(200, r#"[{"id": "p"}]"#), "r", None).unwrap();
         assert_eq!(list.len(), 1);
+    }
+
+    #[test]
+    fn an_envelope_with_odd_metadata_is_read_and_one_without_data_is_refused() {
+        let odd = r#"{"success": true, "data": {"id": "p"}, "metadata": {"timestamp": "noon"}}"#;
+        let prompt: PromptResponse = decode(&answer(200, odd), "r", None).unwrap();
+        assert_eq!(prompt.id, "p");
+        for body in [r#"{"success": true}"#, r#"{"success": true, "data": null}"#, "null", ""] {
+            assert_eq!(error(200, body).kind(), ErrorKind::Decode, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_odd_error_keeps_what_can_be_read() {
+        let body = r#"{"error": {"code": "NOT_FOUND", "message": "no label", "details": null},
+            "metadata": {"request_id": "r-7", "timestamp": "noon"}}"#;
+        let told = error(404, body);
+        assert_eq!((told.kind(), told.message()), (ErrorKind::NotFound, "no label"));
+        assert_eq!(told.request_id(), Some("r-7"));
+        let bare = error(422, r#"{"message": "bad", "details": {"errors": [{"field": "f"}]}}"#);
+        let Error::Validation { validation_errors, .. } = &bare else { panic!("{bare:?}") };
+        assert_eq!((bare.message(), validation_errors[0].field.as_str()), ("bad", "f"));
     }
 
     #[test]

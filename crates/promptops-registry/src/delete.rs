@@ -18,8 +18,8 @@ pub struct DeleteOptions {
     pub version: Option<String>,
     /// Deletes what labels point at too; the labels go, or lose the version from their weights.
     pub force: bool,
-    /// The revision the caller has read; any other is refused.
-    pub if_revision: Option<u64>,
+    /// The revisions the caller has read, mostly one; any other is refused.
+    pub if_revision: Option<Vec<u64>>,
 }
 
 impl Registry {
@@ -47,7 +47,7 @@ impl Registry {
                 let version = version.clone();
                 move |state: &PromptState| {
                     let head = viewed.check(state.head.as_ref())?;
-                    check_revision(head, options.if_revision)?;
+                    check_revision(head, options.if_revision.as_deref())?;
                     let by = viewed.access.actor();
                     let plan = plan(head, state, version.as_ref(), options.force, (by, at))?;
                     let (action, version) = match &version {
@@ -79,7 +79,7 @@ impl Registry {
                 let head = self.head(access, prompt).await?;
                 Err(self.version_not_found(&head, &selector).await?)
             }
-            Err(error) => Err(self.explain(access, error).await),
+            Err(error) => Err(self.explain(&viewed, error).await),
         }
     }
 }

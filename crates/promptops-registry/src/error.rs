@@ -95,14 +95,14 @@ pub enum RegistryError {
     },
     /// The prompt has changed since the caller read it.
     #[error(
-        "prompt `{slug}` has changed since you read it: its revision is {current}, not {expected}; \
-         read it again and repeat the change"
+        "prompt `{slug}` has changed since you read it: its revision is {current} now; read it \
+         again and repeat the change"
     )]
     RevisionMismatch {
         /// Slug of the prompt.
         slug: String,
-        /// The revision that was expected.
-        expected: u64,
+        /// The revisions that were expected.
+        expected: Vec<u64>,
         /// The revision it has.
         current: u64,
     },

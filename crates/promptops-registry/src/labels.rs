@@ -54,7 +54,7 @@ impl Registry {
         prompt: &PromptRef,
         label: &LabelName,
         target: LabelTarget,
-        if_revision: Option<u64>,
+        if_revision: Option<Vec<u64>>,
     ) -> Result<LabelMove, RegistryError> {
         check_weights(&target)?;
         self.move_label(access, prompt, label, if_revision, move |_, _| Ok(Some(target.clone())))
@@ -71,7 +71,7 @@ impl Registry {
         access: &Access,
         prompt: &PromptRef,
         label: &LabelName,
-        if_revision: Option<u64>,
+        if_revision: Option<Vec<u64>>,
     ) -> Result<LabelMove, RegistryError> {
         let name = label.clone();
         self.move_label(access, prompt, label, if_revision, move |head, state| {
@@ -93,7 +93,7 @@ impl Registry {
         access: &Access,
         prompt: &PromptRef,
         label: &LabelName,
-        if_revision: Option<u64>,
+        if_revision: Option<Vec<u64>>,
     ) -> Result<LabelMove, RegistryError> {
         let name = label.clone();
         self.move_label(access, prompt, label, if_revision, move |head, state| {
@@ -112,7 +112,7 @@ impl Registry {
         access: &Access,
         prompt: &PromptRef,
         label: &LabelName,
-        if_revision: Option<u64>,
+        if_revision: Option<Vec<u64>>,
         aim: impl Fn(&PromptHead, &PromptState) -> Result<Option<LabelTarget>, RegistryError>
         + Send
         + Sync
@@ -127,7 +127,7 @@ impl Registry {
                 let (viewed, name) = (viewed.clone(), label.clone());
                 move |state: &PromptState| {
                     let head = viewed.check(state.head.as_ref())?;
-                    check_revision(head, if_revision)?;
+                    check_revision(head, if_revision.as_deref())?;
                     let to = aim(head, state)?;
                     let from = state.labels.iter().find(|label| label.label == name);
                     let from = from.map(|label| label.target.clone());
@@ -158,7 +158,7 @@ impl Registry {
                 let head = self.head(access, prompt).await?;
                 Err(self.version_not_found(&head, &selector).await?)
             }
-            Err(error) => Err(self.explain(access, error).await),
+            Err(error) => Err(self.explain(&viewed, error).await),
         }
     }
 }

@@ -24,5 +24,9 @@ pub(crate) const MAX_METADATA_BYTES: usize = 64 * 1024;
 /// Most bytes of a whole version as JSON: several large bodies, but not many.
 pub(crate) const MAX_VERSION_BYTES: usize = 4 * 1024 * 1024;
 
+/// Most bytes of bodies that one page or one list of versions reads: the rest is left out, or left
+/// to the next page.
+pub(crate) const MAX_PAGE_BYTES: usize = 32 * 1024 * 1024;
+
 /// Most prompts an error suggests.
 pub(crate) const MAX_SUGGESTIONS: usize = 5;

@@ -28,8 +28,8 @@ pub struct UpdateOptions {
     pub message: Option<String>,
     /// Publishes even if nothing changes.
     pub force: bool,
-    /// The revision the caller has read; any other is refused.
-    pub if_revision: Option<u64>,
+    /// The revisions the caller has read, mostly one; any other is refused.
+    pub if_revision: Option<Vec<u64>>,
 }
 
 impl Registry {
@@ -137,7 +137,7 @@ impl Registry {
                 let viewed = viewed.clone();
                 move |state: &PromptState| {
                     let head = viewed.check(state.head.as_ref())?;
-                    check_revision(head, options.if_revision)?;
+                    check_revision(head, options.if_revision.as_deref())?;
                     let step = Step { viewed: &viewed, head, state, at, options: &options };
                     match (&version, options.create_new_version) {
                         (Some(version), None | Some(false)) => step.edit(version, &update),
@@ -154,7 +154,7 @@ impl Registry {
                 let head = self.head(access, prompt).await?;
                 return Err(self.version_not_found(&head, &selector).await?);
             }
-            Err(error) => return Err(self.explain(access, error).await),
+            Err(error) => return Err(self.explain(&viewed, error).await),
         };
         let head = viewed.check(applied.before.head.as_ref())?.clone();
         let written = applied.change.ops.into_iter().find_map(|op| match op {

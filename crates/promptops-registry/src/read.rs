@@ -33,7 +33,7 @@ impl Registry {
         let viewed = Viewed::new(access, prompt);
         match self.select(&viewed, selector, key).await {
             Ok((head, stored)) => Ok(found(head, stored)),
-            Err(error) => Err(self.explain(access, error).await),
+            Err(error) => Err(self.explain(&viewed, error).await),
         }
     }
 
@@ -142,7 +142,7 @@ impl Registry {
         };
         match look.await {
             Ok(head) => Ok(head),
-            Err(error) => Err(self.explain(access, error).await),
+            Err(error) => Err(self.explain(&viewed, error).await),
         }
     }
 

@@ -84,7 +84,9 @@ impl Registry {
     }
 
     /// Adds suggestions to an error about a prompt that is not there.
-    pub(crate) async fn explain(&self, access: &Access, error: RegistryError) -> RegistryError {
+    pub(crate) async fn explain(&self, viewed: &Viewed, error: RegistryError) -> RegistryError {
+        let Viewed { access, prompt: PromptRef { project, .. } } = viewed;
+        let project = project.as_deref();
         let RegistryError::PromptNotFound { reference, place, suggestions } = error else {
             return error;
         };
@@ -92,7 +94,8 @@ impl Registry {
             return RegistryError::PromptNotFound { reference, place, suggestions };
         }
         // The answer is "not found" with or without suggestions.
-        let suggestions = self.suggest(access, &reference).await.unwrap_or_default();
+        let project = project.unwrap_or(DEFAULT_PROJECT);
+        let suggestions = self.suggest(access, project, &reference).await.unwrap_or_default();
         RegistryError::PromptNotFound { reference, place, suggestions }
     }
 }
@@ -158,14 +161,16 @@ impl Viewed {
 /// Refuses a change to a prompt that has changed since the caller read it.
 pub(crate) fn check_revision(
     head: &PromptHead,
-    expected: Option<u64>,
+    expected: Option<&[u64]>,
 ) -> Result<(), RegistryError> {
     match expected {
-        Some(expected) if expected != head.revision => Err(RegistryError::RevisionMismatch {
-            slug: head.slug.clone(),
-            expected,
-            current: head.revision,
-        }),
+        Some(expected) if !expected.contains(&head.revision) => {
+            Err(RegistryError::RevisionMismatch {
+                slug: head.slug.clone(),
+                expected: expected.to_vec(),
+                current: head.revision,
+            })
+        }
         _ => Ok(()),
     }
 }

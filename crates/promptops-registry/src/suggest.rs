@@ -14,17 +14,18 @@ const MAX_BYTES: usize = 200;
 const SIMILAR: f64 = 0.7;
 
 impl Registry {
-    /// At most five slugs similar to `text`, the most similar first, from projects that the caller
-    /// may see.
+    /// At most five slugs similar to `text`, the most similar first, of a project that the caller
+    /// may see: asked for again there, each is found.
     pub(crate) async fn suggest(
         &self,
         access: &Access,
+        project: &str,
         text: &str,
     ) -> Result<Vec<String>, StoreError> {
         if text.len() > MAX_BYTES {
             return Ok(Vec::new());
         }
-        let projects = access.narrow(None);
+        let projects = access.narrow(Some(vec![project.to_owned()]));
         let candidates = self.store.similar(projects.as_deref(), text, CANDIDATES).await?;
         Ok(rank(text, candidates))
     }

@@ -141,6 +141,12 @@ async fn an_unknown_prompt_suggests_similar_ones() {
     let RegistryError::PromptNotFound { suggestions, .. } = &error else { panic!("{error:?}") };
     assert_eq!(suggestions, &["greeting", "greeting-formal"]);
     assert_eq!(error.to_string(), "no prompt `greetng` in project `default`");
+    let elsewhere = prompt("greeting").in_project(Some("elsewhere"));
+    let error = f.registry.get(&f.access, &elsewhere, &Selector::Latest, None).await.unwrap_err();
+    let RegistryError::PromptNotFound { suggestions: elsewhere, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert!(elsewhere.is_empty(), "what is suggested is found where it was asked for");
     for id in ["018f4e6a-7c1d-7000-8000-000000000000", "", "\0", "🎉", "' OR 1=1 --"] {
         let error = f.get(id, "latest").await.unwrap_err();
         assert!(matches!(error, RegistryError::PromptNotFound { .. }), "{id:?}: {error:?}");
@@ -266,10 +272,12 @@ async fn a_stale_revision_is_refused() {
     let f = fixture();
     let created = f.create("Greeting").await;
     let changed = f.publish("greeting", "two").await.unwrap();
-    let stale = UpdateOptions { if_revision: Some(created.revision), ..UpdateOptions::default() };
+    let stale =
+        UpdateOptions { if_revision: Some(vec![created.revision]), ..UpdateOptions::default() };
     let error = f.update("greeting", "three", stale).await.unwrap_err();
     assert!(matches!(error, RegistryError::RevisionMismatch { .. }), "{error:?}");
-    let fresh = UpdateOptions { if_revision: Some(changed.revision), ..UpdateOptions::default() };
+    let fresh =
+        UpdateOptions { if_revision: Some(vec![0, changed.revision]), ..UpdateOptions::default() };
     f.update("greeting", "three", fresh).await.unwrap();
 }
 

@@ -104,6 +104,46 @@ async fn what_was_written_is_there_after_reopening() {
     assert!(!path.with_extension("db-wal").exists(), "closing checkpoints the log");
 }
 
+/// Set in the process of the test below: the file to open.
+const UNREADABLE: &str = "PROMPTOPS_TEST_UNREADABLE";
+
+/// Not a test by itself: what a process without privileges runs.
+#[test]
+fn open_without_privileges() {
+    if let Ok(path) = std::env::var(UNREADABLE) {
+        let error = open_error(Path::new(&path)).to_string();
+        assert!(error.contains(&path) && error.contains("permissions"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_be_read_says_so() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+
+    /// `nobody` on the systems we know: root reads every file, so the test needs someone else.
+    const NOBODY: u32 = 65534;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("prompts.db");
+    drop(SqliteStore::open(&path).unwrap());
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(folder.path(), 0o755);
+    mode(&path, 0o000);
+    // A copy that others may run, wherever the build folder is.
+    let program = folder.path().join("open");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    mode(&program, 0o755);
+    let mut child = std::process::Command::new(&program);
+    child.args(["--exact", "open_without_privileges"]).env(UNREADABLE, &path);
+    if std::fs::File::open(&path).is_ok() {
+        child.uid(NOBODY).gid(NOBODY);
+    }
+    assert!(child.current_dir("/").status().unwrap().success());
+}
+
 /// Set in the other processes of the test below: the file to write to, and their number.
 const SECOND: &str = "PROMPTOPS_TEST_SECOND_PROCESS";
 const WHO: &str = "PROMPTOPS_TEST_WHO";

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode, Uri};
-use promptops_registry::{RegistryError, StoreError};
+use promptops_registry::{MAX_BODY_BYTES, RegistryError, StoreError};
 use promptops_template::TemplateError;
 use promptops_types::{ErrorBody, ErrorCode, SelectorError, ValidationIssue};
 use serde_json::{Map, Value, json};
@@ -99,7 +99,7 @@ impl From<RegistryError> for ApiError {
             }
             RegistryError::RevisionMismatch { expected, current, .. } => {
                 Self::new(ErrorCode::PreconditionFailed, message)
-                    .detail("expected_revision", expected)
+                    .detail("expected_revisions", expected)
                     .detail("current_revision", current)
             }
             RegistryError::Invalid(issues) => Self::validation(message, &issues),
@@ -158,8 +158,13 @@ impl From<JsonRejection> for ApiError {
             }
             rejection if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 let limit = crate::MAX_REQUEST_BYTES;
-                let message = format!("the body is larger than {limit} bytes; make it smaller");
-                Self::new(ErrorCode::PayloadTooLarge, message).detail("limit", limit)
+                let message = format!(
+                    "the body of the request is larger than {limit} bytes; one template of a \
+                     prompt may have {MAX_BODY_BYTES}"
+                );
+                Self::new(ErrorCode::PayloadTooLarge, message)
+                    .detail("limit", limit)
+                    .detail("template_limit", MAX_BODY_BYTES)
             }
             rejection => Self::bad_request(rejection.body_text()),
         }

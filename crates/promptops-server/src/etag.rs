@@ -33,16 +33,19 @@ pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
         .any(|known| known == "*" || known == etag)
 }
 
-/// The revision that a write is conditional on, from `If-Match`: `None` without the header or for
-/// `*`. Of several tags the last is meant, since revisions only grow and an older one cannot match
-/// where it does not. A tag that names no revision matches no prompt, so it stands for revision 0,
-/// which none has.
-pub(crate) fn if_match(headers: &HeaderMap) -> Option<u64> {
-    let given = headers.get_all(IF_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let tags: Vec<&str> = given.flat_map(|list| list.split(',')).map(str::trim).collect();
-    if tags.is_empty() || tags.contains(&"*") {
+/// The revisions that a write is conditional on, from `If-Match`: `None` without the header or for
+/// `*`. A tag that names no revision is the tag of something else and matches no prompt. A weak tag
+/// counts: proxies weaken tags when they compress, and a revision is exact either way.
+pub(crate) fn if_match(headers: &HeaderMap) -> Option<Vec<u64>> {
+    if !headers.contains_key(IF_MATCH) {
         return None;
     }
-    let revision = |tag: &&str| tag.strip_prefix('"')?.split('-').next()?.parse::<u64>().ok();
-    Some(tags.iter().filter_map(revision).max().unwrap_or(0))
+    let given = headers.get_all(IF_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let tags: Vec<&str> = given.flat_map(|list| list.split(',')).map(str::trim).collect();
+    if tags.contains(&"*") {
+        return None;
+    }
+    let revision =
+        |tag: &str| tag.trim_start_matches("W/").strip_prefix('"')?.split('-').next()?.parse().ok();
+    Some(tags.into_iter().filter_map(revision).collect())
 }

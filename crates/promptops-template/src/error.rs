@@ -55,6 +55,17 @@ impl TemplateError {
             .suggestion(suggestion)
     }
 
+    /// A render that passes its limits.
+    pub(crate) fn too_large() -> Self {
+        Self::Evaluation {
+            location: CONTENT.to_owned(),
+            line: 0,
+            reason: "the render is larger than 16 MiB, or takes too many steps; make its values \
+                     smaller"
+                .to_owned(),
+        }
+    }
+
     /// Names the template of the prompt in which the error is.
     pub(crate) fn located(mut self, at: &str) -> Self {
         match &mut self {

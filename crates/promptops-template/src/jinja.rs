@@ -7,6 +7,7 @@ use minijinja::machinery::get_compiled_template;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
+use promptops_types::ValidationIssue;
 use serde_json::Map;
 
 use crate::Placeholder;
@@ -17,13 +18,16 @@ use crate::near_match::near_match;
 use crate::placeholder::PositionCursor;
 
 /// What one render may cost. The engine takes one unit for an instruction and one for each 64
-/// bytes of text it makes (its `Environment::set_fuel`), so this is at most 200 000 instructions
-/// or 12.2 MiB, and a few milliseconds. What it does not count is the length of two texts that are
-/// compared: a loop that compares megabytes can take a second.
-const FUEL: u64 = 200_000;
+/// bytes of text it makes (its `Environment::set_fuel`), so this is at most 100 000 instructions
+/// or 6.1 MiB, and a few milliseconds. What it does not count is the length of two texts that are
+/// compared: a loop that compares megabytes can take close to a second.
+pub(crate) const FUEL: u64 = 100_000;
 
 /// Deepest nesting of macros and loops.
-const RECURSION: usize = 100;
+const RECURSION: usize = 30;
+
+/// Largest template, in bytes. Its constants are what a loop can look at again and again.
+const MAX_SOURCE: usize = 128 * 1024;
 
 /// Functions and filters that put a value into a new container; see [`jinja_rules`].
 ///
@@ -45,6 +49,12 @@ static BASE: LazyLock<Environment<'static>> = LazyLock::new(|| {
         environment.remove_filter(name);
         environment.remove_global(name);
     }
+    // They read a whole text, and tests are not paid for by length.
+    environment.remove_test("lower");
+    environment.remove_test("upper");
+    environment.add_filter("truncate", |text: &str, length: usize| -> String {
+        text.chars().take(length).collect()
+    });
     environment.set_formatter(|out, state, value| match value.kind() {
         ValueKind::Undefined | ValueKind::None => Ok(()),
         ValueKind::String => Ok(out.write_str(value.as_str().unwrap_or_default())?),
@@ -123,6 +133,16 @@ struct Variable {
 
 impl JinjaTemplate {
     pub(crate) fn parse(source: &str) -> Result<Self, TemplateError> {
+        if source.len() > MAX_SOURCE {
+            return Err(TemplateError::Syntax {
+                location: CONTENT.to_owned(),
+                line: 1,
+                reason: format!(
+                    "a jinja template has at most {MAX_SOURCE} bytes; this one has {}",
+                    source.len()
+                ),
+            });
+        }
         let mut environment = BASE.clone();
         environment.add_template_owned(CONTENT, source.to_owned()).map_err(syntax)?;
         let template = environment.get_template(CONTENT).map_err(syntax)?;
@@ -163,17 +183,18 @@ impl JinjaTemplate {
         self.0.variables.iter().map(|variable| variable.name.as_str()).collect()
     }
 
+    /// Appends the render and gives the fuel it took.
     pub(crate) fn render_into(
         &self,
         variables: &Map<String, serde_json::Value>,
         out: &mut String,
-    ) -> Result<(), TemplateError> {
+    ) -> Result<u64, TemplateError> {
         let template = self.0.environment.get_template(CONTENT).map_err(syntax)?;
-        let text = template
-            .render(Value::from(Serde(variables)))
+        let rendered = template
+            .render_captured(Value::from(Serde(variables)))
             .map_err(|error| self.explain(&error, variables))?;
-        out.push_str(&text);
-        Ok(())
+        out.push_str(rendered.output());
+        Ok(rendered.state().fuel_levels().map_or(0, |(consumed, _)| consumed))
     }
 
     fn explain(
@@ -194,12 +215,12 @@ impl JinjaTemplate {
                 TemplateError::missing(&variable.name, CONTENT, position, near.map(str::to_owned))
             })
             .collect();
-        if error.kind() == ErrorKind::UndefinedError && !missing.is_empty() {
+        if error.kind() == ErrorKind::UndefinedError && blames(error, &missing) {
             return TemplateError::Variables(missing);
         }
         let reason = match error.kind() {
             ErrorKind::OutOfFuel | ErrorKind::WriteFailure => format!(
-                "the template does too much: more than {FUEL} steps or 12 MiB of text; \
+                "the template does too much: more than {FUEL} steps or 6 MiB of text; \
                  make its loops or its values smaller"
             ),
             ErrorKind::UndefinedError => {
@@ -209,6 +230,16 @@ impl JinjaTemplate {
         };
         TemplateError::Evaluation { location: CONTENT.to_owned(), line: line(error), reason }
     }
+}
+
+/// Whether an undefined value is one of the variables that are missing, and not an attribute of one
+/// that is given. The engine begins its detail with the expression, where it knows it.
+fn blames(error: &minijinja::Error, missing: &[ValidationIssue]) -> bool {
+    let detail = error.detail().unwrap_or_default();
+    let expression = detail.split([' ', '`']).find(|word| !word.is_empty()).unwrap_or_default();
+    let root = expression.split(['.', '[']).next().unwrap_or_default();
+    let is_named = missing.iter().any(|issue| issue.field == root);
+    is_named || (!missing.is_empty() && expression == root)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
@@ -239,7 +270,7 @@ mod tests {
         given: &Map<String, serde_json::Value>,
     ) -> Result<String, TemplateError> {
         let mut out = String::new();
-        JinjaTemplate::parse(source)?.render_into(given, &mut out).map(|()| out)
+        JinjaTemplate::parse(source)?.render_into(given, &mut out).map(|_| out)
     }
 
     #[test]
@@ -273,33 +304,73 @@ mod tests {
 
     #[test]
     fn values_cannot_be_nested_or_shared_without_end() {
-        for bomb in [
-            "{% set ns = namespace(x=[1]) %}{% for i in range(15000) %}{% set ns.x = [ns.x] %}{% endfor %}",
-            "{% set x = [1] %}{% set x = [x, x] %}{{ x }}",
-            "{% for y in [[x, x]] %}{{ y }}{% endfor %}",
-            "{% set x = (x, x) %}",
-            "{% set x = x, x %}",
-            "{% set x = {'a': x} %}",
-            "{% set x = dict(a=x, b=x) %}",
-            "{{ x|batch(2) }}{{ x|zip(x) }}{{ x|slice(2) }}{{ x|groupby('a') }}{{ x|chain(x) }}",
-            "{{ f(*x) }}",
+        let repeated = |step: &str| step.repeat(65);
+        for (bomb, reason) in [
+            ("{% set x = [x, x] %}".to_owned(), "holds constants"),
+            ("{% for y in [[x, x]] %}{{ y }}{% endfor %}".to_owned(), "holds constants"),
+            ("{% set x = (x, x) %}".to_owned(), "holds constants"),
+            ("{% set x = x, x %}".to_owned(), "holds constants"),
+            ("{% set x = {'a': x} %}".to_owned(), "holds constants"),
+            ("{% set x = ['', '']|map('default', x, true)|list %}".to_owned(), "`map` takes"),
+            (
+                "{% set x = 'ab'|list|map(attribute='z', default=x)|list %}".to_owned(),
+                "`map` takes",
+            ),
+            ("{% set x = ['']|map(*x) %}".to_owned(), "holds constants"),
+            (repeated("{% set x = x[0:] %}"), "at most 64"),
+            (repeated("{% set x = x * 1 %}"), "at most 64"),
+            (repeated("{% set x = x|reverse %}"), "at most 64"),
+            ("{% for i in x %}{{ i[1:2] }}{% endfor %}".to_owned(), "outside of loops"),
+            (
+                "{% macro m(i) %}{{ i[1:2] }}{% endmacro %}{{ m('a') }}".to_owned(),
+                "outside of loops",
+            ),
+            (format!("{{{{ [{}1{}] }}}}", "[".repeat(5000), "]".repeat(5000)), "recursion"),
+            (format!("{{{{ 'abc'|map({}'upper') }}}}", "'map', ".repeat(40)), "32 arguments"),
+            ("x".repeat(MAX_SOURCE + 1), "at most 131072 bytes"),
         ] {
-            let given = promptops_types::vars! { "x" => [1] };
-            render(bomb, given.as_map()).unwrap_err();
+            let error = render(&bomb, vars! { "x" => [1] }.as_map()).unwrap_err();
+            let TemplateError::Syntax { reason: told, .. } = &error else {
+                panic!("{}: {error:?}", &bomb[..bomb.len().min(80)])
+            };
+            assert!(told.contains(reason), "{}: {told}", &bomb[..bomb.len().min(80)]);
         }
-        let deep = format!("{{% set x = {}1{} %}}{{{{ x }}}}", "[".repeat(5000), "]".repeat(5000));
-        render(&deep, &Map::new()).unwrap_err();
-        let many = format!("{{{{ 'abc'|map({}'upper')|list }}}}", "'map', ".repeat(50_000));
-        render(&many, &Map::new()).unwrap_err();
+        for name in WRAPPING {
+            let as_filter = format!("{{{{ x|{name} }}}}");
+            let as_function = format!("{{{{ {name}(x) }}}}");
+            for source in [as_filter, as_function] {
+                let error = render(&source, vars! { "x" => [1] }.as_map()).unwrap_err().to_string();
+                assert!(error.contains("unknown"), "{source}: {error}");
+            }
+        }
+        let lower = "{% set v = 'x' * 100000 %}{{ v is lower }}";
+        assert!(render(lower, &Map::new()).unwrap_err().to_string().contains("unknown test"));
+    }
+
+    #[test]
+    fn a_missing_attribute_is_not_blamed_on_another_variable() {
+        let given = vars! { "user" => {"name": "Ann"} };
+        let source = "{{ user.rolle }}{% if false %}{{ other }}{% endif %}";
+        let error = render(source, given.as_map()).unwrap_err();
+        assert!(error.to_string().contains("user.rolle"), "{error}");
+        let error = render("{{ usr.name }}", given.as_map()).unwrap_err();
+        assert!(matches!(error, TemplateError::Variables(_)), "{error}");
     }
 
     #[test]
     fn lists_to_loop_over_and_to_look_in_are_allowed() {
-        let given = vars! { "a" => "x", "b" => "y", "d" => {"k": 1} };
+        let given = vars! {
+            "a" => "x", "b" => "y", "d" => {"k": 1}, "l" => ["p", "qq", "r"], "o" => [{"n": 7}]
+        };
         let source = "{% for i in [a, b] %}{{ i }}{% endfor %}{{ a in [a, b] }}{{ a not in (b, 'z') }}\
             {% set p, q = a, b %}{{ q }}{% for k, v in d|items %}{{ k }}={{ v }}{% endfor %}\
+            {% for m in l[-2:] %}{{ m|truncate(1) }}{% endfor %}{{ l|map('upper')|join(',') }}\
+            {{ o|map(attribute='n')|join }}\
             {% set options = ['one', 2.5, none] %}{{ options }}";
-        assert_eq!(render(source, given.as_map()).unwrap(), r#"xytruetrueyk=1["one",2.5,null]"#);
+        assert_eq!(
+            render(source, given.as_map()).unwrap(),
+            r#"xytruetrueyk=1qrP,QQ,R7["one",2.5,null]"#
+        );
     }
 
     #[test]

@@ -20,4 +20,4 @@ pub use error::TemplateError;
 pub use near_match::near_match;
 pub use placeholder::{Placeholder, Position};
 pub use prompt::{PromptTemplate, RenderOptions, RenderedPrompt};
-pub use template::Template;
+pub use template::{MAX_RENDERED_BYTES, Template};

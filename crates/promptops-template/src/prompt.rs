@@ -9,6 +9,7 @@ use promptops_types::{
 use crate::body::choose;
 use crate::error::{CONTENT, MAX_ISSUES};
 use crate::placeholder::distinct;
+use crate::template::Budget;
 use crate::{Placeholder, Template, TemplateError, near_match};
 
 /// Every template of a prompt, parsed: its content or messages, and its model bodies.
@@ -192,17 +193,21 @@ impl PromptTemplate {
 
         let mut issues: Vec<ValidationIssue> = Vec::new();
         let mut messages = Vec::with_capacity(parts.len());
+        let mut budget = Budget::default();
         for part in parts {
-            let text = match part.template.render(variables).map_err(|e| e.located(&part.location))
-            {
-                Ok(text) => text,
+            let mut text = String::new();
+            match part.template.render_within(variables, &mut text, &mut budget) {
+                Ok(()) => {}
                 // Go on, so that one error names what every part lacks.
-                Err(TemplateError::Variables(missing)) => {
+                Err(TemplateError::Variables(mut missing)) => {
+                    for issue in &mut missing {
+                        issue.location = Some(part.location.clone());
+                    }
                     add_new(&mut issues, missing);
                     continue;
                 }
-                Err(error) => return Err(error),
-            };
+                Err(error) => return Err(error.located(&part.location)),
+            }
             let mut message = part.message.clone();
             message.content = text;
             messages.push(message);

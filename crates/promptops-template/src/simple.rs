@@ -109,6 +109,7 @@ impl SimpleTemplate {
         &self,
         variables: &Map<String, Value>,
         out: &mut String,
+        max_bytes: usize,
     ) -> Result<(), TemplateError> {
         let start = out.len();
         // Values are mostly short: an eighth more than the text seldom has to grow.
@@ -122,6 +123,10 @@ impl SimpleTemplate {
                         return Err(TemplateError::Variables(self.missing(variables)));
                     };
                     write_value(value, out);
+                    if out.len() - start > max_bytes {
+                        out.truncate(start);
+                        return Err(TemplateError::too_large());
+                    }
                 }
             }
         }
@@ -193,15 +198,24 @@ mod tests {
 
     fn render(source: &str, variables: &Map<String, Value>) -> Result<String, TemplateError> {
         let mut out = String::new();
-        SimpleTemplate::parse(source.into()).render_into(variables, &mut out).map(|()| out)
+        let template = SimpleTemplate::parse(source.into());
+        template.render_into(variables, &mut out, 1024).map(|()| out)
     }
 
     #[test]
     fn a_failed_render_leaves_the_output_as_it_was() {
         let mut out = String::from("kept");
         let template = SimpleTemplate::parse("a {{ b }}".into());
-        template.render_into(&Map::new(), &mut out).unwrap_err();
+        template.render_into(&Map::new(), &mut out, 1024).unwrap_err();
         assert_eq!(out, "kept");
+    }
+
+    #[test]
+    fn a_render_ends_where_it_grows_too_large() {
+        let variables = vars! { "a" => ("x".repeat(600)) };
+        assert_eq!(render("{{a}}", variables.as_map()).unwrap().len(), 600);
+        let error = render("{{a}}{{a}}", variables.as_map()).unwrap_err();
+        assert!(matches!(error, TemplateError::Evaluation { .. }), "{error:?}");
     }
 
     #[test]

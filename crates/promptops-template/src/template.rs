@@ -20,6 +20,27 @@ use crate::{Placeholder, TemplateError};
 #[derive(Debug, Clone)]
 pub struct Template(Kind);
 
+/// What is left of a render's limits.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    bytes: usize,
+    fuel: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { bytes: MAX_RENDERED_BYTES, fuel: MAX_FUEL }
+    }
+}
+
+/// Most bytes of one render, all messages of a chat together: 16 MiB.
+pub const MAX_RENDERED_BYTES: usize = 16 * 1024 * 1024;
+
+#[cfg(feature = "jinja")]
+const MAX_FUEL: u64 = crate::jinja::FUEL;
+#[cfg(not(feature = "jinja"))]
+const MAX_FUEL: u64 = 1;
+
 #[derive(Debug, Clone)]
 enum Kind {
     Verbatim(Arc<str>),
@@ -95,8 +116,9 @@ impl Template {
     /// Fills in the variables.
     ///
     /// # Errors
-    /// [`TemplateError::Variables`] that names every missing variable; for a jinja template also
-    /// [`TemplateError::Evaluation`].
+    /// [`TemplateError::Variables`] that names every missing variable;
+    /// [`TemplateError::Evaluation`] for a render of more than 16 MiB, and whatever fails in a
+    /// jinja template.
     pub fn render(&self, variables: &PromptVariables) -> Result<String, TemplateError> {
         let mut out = String::new();
         self.render_into(variables, &mut out)?;
@@ -112,14 +134,33 @@ impl Template {
         variables: &PromptVariables,
         out: &mut String,
     ) -> Result<(), TemplateError> {
+        self.render_within(variables, out, &mut Budget::default())
+    }
+
+    /// The same, as part of a whole that shares one budget.
+    pub(crate) fn render_within(
+        &self,
+        variables: &PromptVariables,
+        out: &mut String,
+        budget: &mut Budget,
+    ) -> Result<(), TemplateError> {
+        let start = out.len();
         match &self.0 {
-            Kind::Verbatim(source) => {
-                out.push_str(source);
-                Ok(())
+            Kind::Verbatim(source) => out.push_str(source),
+            Kind::Simple(template) => {
+                template.render_into(variables.as_map(), out, budget.bytes)?;
             }
-            Kind::Simple(template) => template.render_into(variables.as_map(), out),
             #[cfg(feature = "jinja")]
-            Kind::Jinja(template) => template.render_into(variables.as_map(), out),
+            Kind::Jinja(template) => {
+                let fuel = template.render_into(variables.as_map(), out)?;
+                budget.fuel = budget.fuel.saturating_sub(fuel);
+            }
         }
+        budget.bytes = budget.bytes.saturating_sub(out.len() - start);
+        if budget.bytes == 0 || budget.fuel == 0 {
+            out.truncate(start);
+            return Err(TemplateError::too_large());
+        }
+        Ok(())
     }
 }

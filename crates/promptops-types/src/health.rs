@@ -34,6 +34,13 @@ pub struct HealthStatus {
     pub errors: Vec<String>,
 }
 
+impl HealthStatus {
+    /// The health of a whole, with nothing told of its parts yet.
+    pub fn new(status: HealthState, timestamp: Timestamp) -> Self {
+        Self { status, timestamp, dependencies: BTreeMap::new(), errors: Vec::new() }
+    }
+}
+
 /// The health of one dependency.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -46,4 +53,11 @@ pub struct DependencyHealth {
     /// Its last error.
     #[serde(default)]
     pub error: Option<String>,
+}
+
+impl DependencyHealth {
+    /// The health of a dependency, with neither latency nor error told yet.
+    pub fn new(status: HealthState) -> Self {
+        Self { status, latency_ms: None, error: None }
+    }
 }

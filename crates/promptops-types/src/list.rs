@@ -186,7 +186,7 @@ pub struct BatchResponse {
     pub prompts: BTreeMap<String, Arc<PromptResponse>>,
     /// Why the others were not found, by the same ids.
     pub errors: BTreeMap<String, ErrorBody>,
-    /// Version numbers by the same ids, newest first, if asked for.
+    /// Version numbers by the same ids, highest first, if asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, Vec<String>>,
     /// How many were asked for.

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::open_enum::open_enum;
+use crate::prompt::null_as_default;
 
 open_enum! {
     /// Who serves a model.
@@ -35,7 +36,7 @@ pub struct ModelInfo {
     #[serde(default)]
     pub max_output_tokens: Option<u64>,
     /// What it can do: `chat`, `vision`, `function_calling`; sorted.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub capabilities: Vec<String>,
     /// Price of a million input tokens.
     #[serde(default)]
@@ -44,11 +45,28 @@ pub struct ModelInfo {
     #[serde(default)]
     pub output_price_per_million_tokens: Option<f64>,
     /// Currency of the prices, ISO 4217.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub currency: String,
     /// The day the provider retires it, `YYYY-MM-DD`, if announced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deprecated_at: Option<String>,
+}
+
+impl ModelInfo {
+    /// A model of which nothing but the name is known.
+    pub fn new(provider: impl Into<ModelProvider>, name: impl Into<String>) -> Self {
+        Self {
+            provider: provider.into(),
+            name: name.into(),
+            context_window: None,
+            max_output_tokens: None,
+            capabilities: Vec::new(),
+            input_price_per_million_tokens: None,
+            output_price_per_million_tokens: None,
+            currency: String::new(),
+            deprecated_at: None,
+        }
+    }
 }
 
 /// Every model a registry knows.

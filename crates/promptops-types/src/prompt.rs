@@ -75,7 +75,8 @@ pub struct PromptResponse {
     pub digest: String,
 }
 
-fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// Reads `null` as the default: registries give either for what is not there.
+pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,
@@ -115,6 +116,7 @@ pub struct ModelSpecificPrompt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_name: Option<String>,
     /// The template.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub content: String,
     /// What the answer should look like, such as `json`. Kept, not interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::open_enum::open_enum;
+use crate::prompt::null_as_default;
 use crate::{Message, ModelProvider, PromptVariables};
 
 /// A prompt with its variables filled in.
@@ -8,23 +10,32 @@ use crate::{Message, ModelProvider, PromptVariables};
 #[non_exhaustive]
 pub struct RenderResponse {
     /// UUID of the prompt.
+    #[serde(deserialize_with = "null_as_default")]
     pub prompt_id: String,
     /// Version that was rendered.
+    #[serde(deserialize_with = "null_as_default")]
     pub version: String,
     /// The rendered content; of a chat prompt its messages' contents, a blank line between them.
+    #[serde(deserialize_with = "null_as_default")]
     pub rendered_content: String,
     /// The rendered messages, ready for a provider: a chat prompt's own, otherwise one (after a
     /// `system` message where the chosen body has `instructions`).
+    #[serde(deserialize_with = "null_as_default")]
     pub messages: Vec<Message>,
     /// Names of the variables that the chosen body used, in order of first use.
+    #[serde(deserialize_with = "null_as_default")]
     pub variables_used: Vec<String>,
     /// Names that were given and not used, in the order given.
+    #[serde(deserialize_with = "null_as_default")]
     pub unused_variables: Vec<String>,
     /// Which body was rendered.
+    #[serde(deserialize_with = "null_as_default")]
     pub body: BodyChoice,
     /// Time spent rendering, in milliseconds.
+    #[serde(deserialize_with = "null_as_default")]
     pub processing_time_ms: f64,
     /// Whether the prompt came from a cache.
+    #[serde(deserialize_with = "null_as_default")]
     pub cache_hit: bool,
 }
 
@@ -41,18 +52,23 @@ pub struct BodyChoice {
     pub model_name: Option<String>,
 }
 
-/// How a body was chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum BodyKind {
-    /// A body for exactly this provider and model.
-    Exact,
-    /// A body of the provider with the longest name that the model's name starts with.
-    Prefix,
-    /// The prompt's own content or messages.
-    #[default]
-    Default,
+open_enum! {
+    /// How a body was chosen.
+    pub enum BodyKind {
+        /// A body for exactly this provider and model.
+        Exact = "exact",
+        /// A body of the provider with the longest name that the model's name starts with.
+        Prefix = "prefix",
+        /// The prompt's own content or messages.
+        Default = "default",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the macro that declares the enum derives no default")]
+impl Default for BodyKind {
+    fn default() -> Self {
+        Self::Default
+    }
 }
 
 /// The body of a request to render on the registry's side.

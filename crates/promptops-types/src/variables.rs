@@ -90,17 +90,27 @@ impl<N: Into<String>, V: Into<Value>> FromIterator<(N, V)> for PromptVariables {
 /// A value is anything that `serde_json::json!` takes.
 #[macro_export]
 macro_rules! vars {
-    () => { $crate::PromptVariables::new() };
-    ( $( $name:expr => $value:tt ),+ $(,)? ) => {{
+    ( $( $pairs:tt )* ) => {{
+        #[allow(unused_mut, reason = "there may be no pair")]
         let mut variables = $crate::PromptVariables::new();
-        $( variables.add($name, $crate::__serde_json::json!($value)); )+
+        $crate::__vars!(variables, $( $pairs )*);
         variables
     }};
-    ( $( $name:expr => $value:expr ),+ $(,)? ) => {{
-        let mut variables = $crate::PromptVariables::new();
-        $( variables.add($name, $crate::__serde_json::json!($value)); )+
-        variables
-    }};
+}
+
+/// Pair by pair, so that each value is a token of JSON or an expression by itself.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __vars {
+    ($variables:ident, ) => {};
+    ($variables:ident, $name:expr => $value:tt $( , $( $rest:tt )* )? ) => {
+        $variables.add($name, $crate::__serde_json::json!($value));
+        $( $crate::__vars!($variables, $( $rest )*); )?
+    };
+    ($variables:ident, $name:expr => $value:expr $( , $( $rest:tt )* )? ) => {
+        $variables.add($name, $crate::__serde_json::json!($value));
+        $( $crate::__vars!($variables, $( $rest )*); )?
+    };
 }
 
 #[cfg(test)]
@@ -116,6 +126,11 @@ mod tests {
         let nested = vars! { "user" => {"role": "admin"}, "list" => [1, "a", null] };
         assert_eq!(nested.get("user").unwrap()["role"], "admin");
         assert_eq!(vars! {}, PromptVariables::new());
+        let pair = (String::from("x"), 1);
+        let mixed = vars! { "n" => -1, "user" => {"role": "x"}, "s" => pair.0, "z" => null, };
+        assert_eq!(mixed.get("n"), Some(&Value::from(-1)));
+        assert_eq!(mixed.get("s"), Some(&Value::from("x")));
+        assert_eq!(mixed.get("z"), Some(&Value::Null));
     }
 
     #[test]

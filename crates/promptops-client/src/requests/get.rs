@@ -49,7 +49,10 @@ impl GetPrompt {
         let Self { client, id, selection, fallback } = self;
         let fetched = async {
             let call = selection.apply(&client, Call::prompt(&GET_PROMPT, &id))?;
-            let answer = call.send(&client).await?;
+            let answer = call.send::<PromptResponse>(&client).await?;
+            if answer.data.id.is_empty() {
+                return Err(answer.refuse("the prompt has no `id`"));
+            }
             let (source, age) = (Source::Network, Duration::ZERO);
             Ok(Fetched { value: Arc::new(answer.data), source, age, etag: answer.etag })
         };

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use promptops_types::{Error, PromptPage, PromptResponse, SortBy, SortOrder};
 
-use super::{awaitable, project, project_setter};
+use super::{awaitable, project, project_setter, use_cache_setter};
 use crate::PromptOpsClient;
 use crate::call::Call;
 use crate::operation::LIST_PROMPTS;
@@ -20,6 +20,7 @@ pub struct ListPrompts {
     limit: u64,
     sort_by: SortBy,
     sort_order: SortOrder,
+    use_cache: bool,
 }
 
 impl ListPrompts {
@@ -34,6 +35,7 @@ impl ListPrompts {
             limit: 100,
             sort_by: SortBy::default(),
             sort_order: SortOrder::default(),
+            use_cache: true,
         }
     }
 
@@ -81,6 +83,8 @@ impl ListPrompts {
         self
     }
 
+    use_cache_setter!();
+
     /// Fetches the page with how many prompts there are in all.
     ///
     /// # Errors
@@ -97,7 +101,8 @@ impl ListPrompts {
             .query("offset", Some(self.skip.to_string()))
             .query("limit", Some(self.limit.to_string()))
             .query("sort_by", Some(self.sort_by.as_str()))
-            .query("sort_order", Some(self.sort_order.as_str()));
+            .query("sort_order", Some(self.sort_order.as_str()))
+            .query("use_cache", (!self.use_cache).then_some("false"));
         call.send(&self.client).await.map(|answer| answer.data)
     }
 

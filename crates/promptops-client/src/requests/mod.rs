@@ -55,6 +55,17 @@ macro_rules! project_setter {
     };
 }
 
+/// The setter of whether a cache may answer, for the requests without a selection.
+macro_rules! use_cache_setter {
+    () => {
+        /// Whether a cache may answer, the registry's own included; true.
+        pub fn use_cache(mut self, use_cache: bool) -> Self {
+            self.use_cache = use_cache;
+            self
+        }
+    };
+}
+
 /// The setter of the ETag, which every conditional write has.
 macro_rules! if_match_setter {
     () => {
@@ -70,6 +81,7 @@ macro_rules! if_match_setter {
 pub(crate) use awaitable;
 pub(crate) use if_match_setter;
 pub(crate) use project_setter;
+pub(crate) use use_cache_setter;
 
 use crate::PromptOpsClient;
 

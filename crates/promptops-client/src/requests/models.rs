@@ -1,6 +1,6 @@
 use promptops_types::{Error, ModelCatalogue, ModelInfo, ModelProvider};
 
-use super::awaitable;
+use super::{awaitable, use_cache_setter};
 use crate::PromptOpsClient;
 use crate::call::Call;
 use crate::operation::LIST_MODELS;
@@ -12,11 +12,12 @@ pub struct ListModels {
     client: PromptOpsClient,
     provider: Option<ModelProvider>,
     capability: Option<String>,
+    use_cache: bool,
 }
 
 impl ListModels {
     pub(crate) fn new(client: &PromptOpsClient) -> Self {
-        Self { client: client.clone(), provider: None, capability: None }
+        Self { client: client.clone(), provider: None, capability: None, use_cache: true }
     }
 
     /// Only models of this provider.
@@ -31,11 +32,14 @@ impl ListModels {
         self
     }
 
+    use_cache_setter!();
+
     async fn send(self) -> Result<Vec<ModelInfo>, Error> {
         let call = Call::new(&LIST_MODELS)
             .segment("models")
             .query("provider", self.provider.as_ref().map(ModelProvider::as_str))
-            .query("capability", self.capability);
+            .query("capability", self.capability)
+            .query("use_cache", (!self.use_cache).then_some("false"));
         let answer = call.send::<ModelCatalogue>(&self.client).await?;
         Ok(answer.data.models)
     }

@@ -94,10 +94,14 @@ impl Place {
 
     /// Refuses a file that is no registry before anything is written to it.
     fn check_kind(&self, connection: &Connection) -> Result<(), StoreError> {
-        let not = |reason: String| StoreError::NotARegistry { path: self.name(), reason };
         // Both in one transaction: another process may be creating the registry meanwhile.
+        let transaction = connection.unchecked_transaction().map_err(|error| failed(&error))?;
+        self.check_kind_in(&transaction)
+    }
+
+    fn check_kind_in(&self, transaction: &Connection) -> Result<(), StoreError> {
+        let not = |reason: String| StoreError::NotARegistry { path: self.name(), reason };
         let read = || {
-            let transaction = connection.unchecked_transaction()?;
             let objects: i64 =
                 transaction
                     .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -126,17 +130,21 @@ impl Place {
                 .query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))
                 .map_err(|error| failed(&error))
         };
+        let newer = |found| StoreError::NewerSchema { path: self.name(), found, known };
         // The usual case takes no lock, so it does not wait for a writer either.
-        if schema(connection)? == known {
-            return Ok(());
+        match schema(connection)? {
+            found if found == known => return Ok(()),
+            found if found > known => return Err(newer(found)),
+            _ => {}
         }
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| failed(&error))?;
-        // Read under the lock: another process may have migrated the file since it was opened.
+        // Read under the lock: another process may have used the file since it was opened.
+        self.check_kind_in(&transaction)?;
         let found = schema(&transaction)?;
         if found > known {
-            return Err(StoreError::NewerSchema { path: self.name(), found, known });
+            return Err(newer(found));
         }
         if found == known {
             return Ok(());

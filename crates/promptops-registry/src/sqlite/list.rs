@@ -4,7 +4,7 @@ use promptops_types::{SortBy, SortOrder};
 use rusqlite::{Connection, named_params};
 
 use super::read::json_list;
-use super::rows::{self, VERSION_COLUMNS, head_and_version, signed};
+use super::rows::{self, head_and_version, signed};
 use crate::{ListQuery, Module, NamedPrompt, Project, PromptHead, StoredVersion};
 
 /// The scopes of a list: one project, which an index serves, or several, or all.
@@ -133,14 +133,11 @@ pub(super) fn list(
     )?;
     let mut statement =
         connection.prepare_cached(statements.page(query.sort_by, query.sort_order))?;
-    let page = statement.query_map(
-        named_params! {
-            ":projects": projects, ":module": query.module, ":tags": tags, ":text": text,
-            ":limit": signed(query.limit), ":offset": signed(query.offset),
-        },
-        |row| Ok((rows::head(row)?, rows::version(row, VERSION_COLUMNS)?)),
-    )?;
-    Ok((page.collect::<Result<_, _>>()?, total))
+    let page = statement.query(named_params! {
+        ":projects": projects, ":module": query.module, ":tags": tags, ":text": text,
+        ":limit": signed(query.limit), ":offset": signed(query.offset),
+    })?;
+    Ok((rows::within_budget(page)?, total))
 }
 
 /// A text as one phrase of the full-text query language: a quote is doubled, and a NUL, which

@@ -160,9 +160,8 @@ pub(super) fn versions(
          ORDER BY v.pk DESC LIMIT ?"
     );
     let mut statement = connection.prepare_cached(VERSIONS)?;
-    let found = statement
-        .query_map(params![prompt_id, signed(limit)], |row| rows::version(row, VERSION_COLUMNS))?;
-    found.collect()
+    let found = rows::within_budget(statement.query(params![prompt_id, signed(limit)])?)?;
+    Ok(found.into_iter().map(|(_, version)| version).collect())
 }
 
 /// The numbers of versions, highest first.

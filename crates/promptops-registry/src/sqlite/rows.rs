@@ -3,9 +3,10 @@
 use std::str::FromStr;
 
 use promptops_types::{Label, LabelName, LabelTarget, Timestamp, Version};
-use rusqlite::Row;
 use rusqlite::types::Type;
+use rusqlite::{Row, Rows};
 
+use crate::limits::MAX_PAGE_BYTES;
 use crate::{Action, AuditEntry, PromptHead, StoredVersion};
 
 /// The columns that [`head`] reads, then those that [`version`] reads, from `prompts p` and
@@ -49,6 +50,22 @@ pub(super) fn version(row: &Row<'_>, at: usize) -> rusqlite::Result<StoredVersio
             .map(|joined| joined.split('\0').map(str::to_owned).collect())
             .unwrap_or_default(),
     })
+}
+
+/// Rows of [`head_and_version`] up to the budget of a page: at least one, if there is one.
+pub(super) fn within_budget(
+    mut rows: Rows<'_>,
+) -> rusqlite::Result<Vec<(PromptHead, StoredVersion)>> {
+    let mut found = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        bytes += row.get_ref(VERSION_COLUMNS + 1)?.as_str()?.len();
+        if bytes > MAX_PAGE_BYTES && !found.is_empty() {
+            break;
+        }
+        found.push((head(row)?, version(row, VERSION_COLUMNS)?));
+    }
+    Ok(found)
 }
 
 /// Label rows, in order of label and version, put together.

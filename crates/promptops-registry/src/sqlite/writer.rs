@@ -81,17 +81,32 @@ fn run(connection: &Mutex<Connection>, mut queue: mpsc::Receiver<Job>) {
 fn commit(connection: &mut Connection, group: Vec<Job>) {
     let mut results = Vec::with_capacity(group.len());
     let outcome = write_all(connection, &group, &mut results);
-    for (index, job) in group.into_iter().enumerate() {
-        let result = match (&outcome, results.get_mut(index).map(Option::take)) {
-            // What was refused was refused, whatever became of the rest.
-            (_, Some(Some(Err(refused)))) => Err(refused),
-            (Err(error), _) => Err(RegistryError::Store(error.clone())),
-            (Ok(()), Some(Some(Ok(applied)))) => Ok(applied),
-            (Ok(()), _) => Err(RegistryError::Store(StoreError::Closed)),
-        };
+    for (job, result) in group.into_iter().zip(settle(outcome, results)) {
         // A caller that no longer listens does not undo what is written.
         let _ = job.reply.send(result);
     }
+}
+
+type Outcome = Result<Applied, RegistryError>;
+
+/// What each caller of a group is told, in order, without end.
+///
+/// Where the group as a whole failed, a refusal stands only if no change before it had been made:
+/// after that it was decided on a state that is gone.
+fn settle(outcome: Result<(), StoreError>, results: Vec<Outcome>) -> impl Iterator<Item = Outcome> {
+    let mut results = results.into_iter();
+    let mut undone = false;
+    std::iter::repeat_with(move || {
+        let result = results.next();
+        let Err(error) = &outcome else {
+            return result.unwrap_or_else(|| Err(StoreError::Closed.into()));
+        };
+        undone |= !matches!(result, Some(Err(_)));
+        match result {
+            Some(Err(refused)) if !undone => Err(refused),
+            _ => Err(error.clone().into()),
+        }
+    })
 }
 
 /// Makes every change of a group in one transaction, each in a savepoint of its own, so that a
@@ -99,7 +114,7 @@ fn commit(connection: &mut Connection, group: Vec<Job>) {
 fn write_all(
     connection: &mut Connection,
     group: &[Job],
-    results: &mut Vec<Option<Result<Applied, RegistryError>>>,
+    results: &mut Vec<Outcome>,
 ) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| failed(&error);
     let mut transaction =
@@ -124,7 +139,41 @@ fn write_all(
         {
             return Err(error.clone());
         }
-        results.push(Some(result));
+        results.push(result);
     }
     transaction.commit().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PromptState;
+
+    fn made() -> Applied {
+        let (before, change) = (PromptState::default(), crate::Change::default());
+        Applied { before, change, revision: 1 }
+    }
+
+    fn refused() -> RegistryError {
+        RegistryError::SlugTaken { slug: "a".to_owned(), project: "p".to_owned() }
+    }
+
+    fn told(outcome: Result<(), StoreError>, results: Vec<Outcome>) -> Vec<&'static str> {
+        let told = settle(outcome, results).take(4).map(|result| match result {
+            Ok(_) => "made",
+            Err(RegistryError::SlugTaken { .. }) => "refused",
+            Err(RegistryError::Store(StoreError::Full(_))) => "full",
+            Err(_) => "other",
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_group_that_fails_tells_nobody_of_a_state_that_is_gone() {
+        let results = || vec![Err(refused()), Ok(made()), Err(refused()), Ok(made())];
+        assert_eq!(told(Ok(()), results()), ["refused", "made", "refused", "made"]);
+        let full = || Err(StoreError::Full("disk".to_owned()));
+        assert_eq!(told(full(), results()), ["refused", "full", "full", "full"]);
+        assert_eq!(told(full(), vec![Err(refused())]), ["refused", "full", "full", "full"]);
+    }
 }

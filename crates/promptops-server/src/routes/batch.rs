@@ -2,12 +2,23 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request, State};
 use http::{Method, Uri};
-use promptops_types::{BatchRequest, BatchResponse};
+use promptops_types::{BatchRequest, BatchResponse, ErrorCode, PromptResponse};
 
 use crate::App;
 use crate::error::{ApiError, no_such_method};
 use crate::extract::{Caller, Json, Path, prompt, selector};
 use crate::reply::Reply;
+
+/// Most bytes of templates in one answer.
+const MAX_BATCH_BYTES: usize = 32 * 1024 * 1024;
+
+/// The bytes of a prompt's templates: nearly all of its size.
+fn size(prompt: &PromptResponse) -> usize {
+    let messages = prompt.messages.iter().map(|message| message.content.len());
+    let bodies = prompt.model_specific_prompts.iter();
+    let bodies = bodies.map(|b| b.content.len() + b.instructions.as_ref().map_or(0, String::len));
+    prompt.content.len() + messages.sum::<usize>() + bodies.sum::<usize>()
+}
 
 /// `POST /prompts/batch`; a POST to any other prompt is no method of it.
 pub(crate) async fn batch(
@@ -32,6 +43,7 @@ pub(crate) async fn batch(
     }
     let mut response = BatchResponse::default();
     response.total_requested = body.prompt_ids.len() as u64;
+    let mut bytes = 0;
     for entry in &body.prompt_ids {
         let key = match entry.version() {
             Some(version) => format!("{}@{version}", entry.id()),
@@ -45,7 +57,16 @@ pub(crate) async fn batch(
             Err(error) => Err(error),
         };
         match found {
+            Ok(found) if bytes + size(&found.prompt) > MAX_BATCH_BYTES => {
+                let message = format!(
+                    "the batch is larger than {MAX_BATCH_BYTES} bytes; ask for \
+                    this prompt in another"
+                );
+                let error = ApiError::new(ErrorCode::PayloadTooLarge, message);
+                response.errors.insert(key, error.detail("prompt_id", found.prompt.id).into_body());
+            }
             Ok(mut found) => {
+                bytes += size(&found.prompt);
                 if body.include_metadata == Some(false) {
                     found.prompt.metadata.clear();
                 }
