@@ -3,10 +3,13 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
+use http::StatusCode;
 use promptops_client::{
     Bump, Error, ErrorKind, LabelTarget, Message, ModelProvider, ModelSpecificPrompt, NewPrompt,
-    PromptOpsClient, PromptResponse, PromptUpdate, SortBy, SortOrder, Source, TemplateFormat, vars,
+    PromptOpsClient, PromptResponse, PromptUpdate, SortBy, SortOrder, Source, TemplateFormat,
+    TransportErrorKind, vars,
 };
+use promptops_transport::test_util::ScriptedTransport;
 
 pub(crate) fn client() -> PromptOpsClient {
     PromptOpsClient::builder().base_url("sqlite::memory:").build().unwrap()
@@ -318,4 +321,35 @@ async fn a_call_ends_at_its_deadline() {
     let Error::Timeout { timeout, .. } = &error else { panic!("{error:?}") };
     assert_eq!(*timeout, Duration::from_secs(7));
     assert!(error.is_retryable() && error.to_string().contains("within 7s"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_calls_are_retried_and_errors_say_how_often() {
+    let client = |script: &ScriptedTransport| {
+        PromptOpsClient::builder()
+            .base_url("https://prompts.example.com/v1")
+            .transport(script.clone())
+            .build()
+            .unwrap()
+    };
+    let prompt = http::Response::new(bytes::Bytes::from_static(b"{\"id\": \"p\"}"));
+    let script = ScriptedTransport::new().then_status(StatusCode::BAD_GATEWAY).then(prompt.clone());
+    assert_eq!(client(&script).get_prompt("greeting").await.unwrap().id, "p");
+
+    let script = ScriptedTransport::new();
+    let error = client(&script).get_prompt("greeting").await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Network, 3));
+    assert!(error.to_string().contains("3 attempts"), "{error}");
+
+    // A create carries a key by which the registry knows it again, the same in each attempt.
+    let script = ScriptedTransport::new().then_error(TransportErrorKind::Interrupted).then(prompt);
+    client(&script).create_prompt(NewPrompt::new("n", "x")).await.unwrap();
+    let keys: Vec<_> =
+        script.requests().iter().map(|sent| sent.headers()["idempotency-key"].clone()).collect();
+    assert_eq!((keys.len(), &keys[0]), (2, &keys[1]));
+
+    // A delete without a key is repeated too: gone twice is gone.
+    let script = ScriptedTransport::new().then_status(StatusCode::UNAUTHORIZED);
+    let error = client(&script).delete_prompt("greeting").await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Authentication, 1));
 }

@@ -67,7 +67,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How failed requests are retried.
+    /// How failed requests are retried; three attempts in all.
     pub fn retry(mut self, retry: RetryConfig) -> Self {
         self.config.retry = retry;
         self

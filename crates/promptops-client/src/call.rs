@@ -1,16 +1,18 @@
 //! One call: the request from an operation and its parts, the deadline, and the answer.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, USER_AGENT};
 use http::{HeaderName, HeaderValue, Request, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use promptops_transport::{Transport, TransportErrorKind};
+use promptops_transport::{RetryRule, Transport, TransportError, TransportErrorKind};
 use promptops_types::{ClientConfig, Error, ErrorCode, ErrorContext};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::PromptOpsClient;
-use crate::decode::{decode, undecodable};
+use crate::decode::{Origin, decode, undecodable};
 use crate::operation::Operation;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -113,34 +115,35 @@ impl Call {
         let id = uuid::Uuid::new_v4().to_string();
         let config = client.config();
         let request = self.request(client, &config, &id)?;
-        let operation = self.operation.name;
-        let timeout = config.timeout;
-        let sending = client.transport().send(request);
-        let Ok(sent) = tokio::time::timeout(timeout, sending).await else {
-            let message = format!("{operation} did not finish within {timeout:?}");
-            return Err(timed_out(timeout, ErrorContext::new(ErrorCode::Timeout, message), id));
-        };
-        let response = sent.map_err(|error| {
-            let message = format!("{operation} failed: {error}");
-            if error.kind() == TransportErrorKind::Timeout {
-                let context = ErrorContext::new(ErrorCode::Timeout, message).source(error);
-                return timed_out(timeout, context, id.clone());
-            }
-            let retryable = matches!(
-                error.kind(),
-                TransportErrorKind::Connect | TransportErrorKind::Interrupted
-            );
-            let context = ErrorContext::new(ErrorCode::Network, message)
-                .request_id(Some(id.clone()))
-                .attempts(1)
-                .retryable(retryable)
-                .source(error);
-            Error::Network { context: context.into() }
-        })?;
+        let sent = client.pipeline().send(request).await;
+        let response = sent.map_err(|error| self.failed(error, config.timeout, &id))?;
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
         let etag = etag.map(str::to_owned);
-        let data = decode(&response, &id, self.prompt_id.as_deref())?;
+        let origin = Origin {
+            request_id: &id,
+            prompt_id: self.prompt_id.as_deref(),
+            now: client.time().now(),
+        };
+        let data = decode(&response, &origin)?;
         Ok(Answer { data, etag, response, request_id: id })
+    }
+
+    /// The error of a call that got no answer.
+    fn failed(&self, error: TransportError, timeout: Duration, id: &str) -> Error {
+        let operation = self.operation.name;
+        let attempts = error.attempts();
+        let context = |code, message| {
+            ErrorContext::new(code, message).request_id(Some(id.to_owned())).attempts(attempts)
+        };
+        if error.kind() == TransportErrorKind::Timeout {
+            let message = format!("{operation} did not finish within {timeout:?}: {error}");
+            let context = context(ErrorCode::Timeout, message).retryable(true).source(error);
+            return Error::Timeout { timeout, context: context.into() };
+        }
+        let retryable = error.kind().retry_rule() != RetryRule::Never;
+        let message = format!("{operation} failed: {error}");
+        let context = context(ErrorCode::Network, message).retryable(retryable).source(error);
+        Error::Network { context: context.into() }
     }
 
     fn request(
@@ -172,6 +175,7 @@ impl Call {
         if self.body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
+        request = request.extension(client.pipeline().deadline(config.timeout));
         let body = self.body.clone().map(Bytes::from).unwrap_or_default();
         request.body(body).map_err(|error| {
             let message = "the request cannot be sent: a header or the path is not valid";
@@ -189,9 +193,4 @@ fn no_such_prompt(id: &str) -> Error {
         suggested_prompts: Vec::new(),
         context: context.into(),
     }
-}
-
-fn timed_out(timeout: std::time::Duration, context: ErrorContext, id: String) -> Error {
-    let context = context.request_id(Some(id)).attempts(1).retryable(true).into();
-    Error::Timeout { timeout, context }
 }

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use promptops_transport::SharedTransport;
+use promptops_transport::{Pipeline, SharedTransport};
 use promptops_types::{
     BatchEntry, ClientConfig, Error, ModelProvider, NewPrompt, PromptUpdate, PromptVariables,
     TimeSource, ValidationIssue,
@@ -18,8 +18,10 @@ use crate::requests::{
 
 /// A client of one registry. A clone shares everything; make one and clone it.
 ///
-/// Each method gives a request, which is sent when it is awaited and can be spawned. The deadline
-/// of [`ClientConfig::timeout`] covers a whole call.
+/// Each method gives a request, which is sent when it is awaited and can be spawned. It needs a
+/// tokio runtime with time enabled. The deadline of [`ClientConfig::timeout`] covers a whole call,
+/// retries included; what is retried, and how often, is the [`Pipeline`]'s and
+/// [`ClientConfig::retry`]'s.
 ///
 /// # Cancel safety
 /// Every request can be dropped at any await; a write that was dropped is made whole or not at all.
@@ -33,7 +35,7 @@ struct Inner {
     config: Arc<ClientConfig>,
     /// What every path is appended to.
     base: String,
-    transport: SharedTransport,
+    pipeline: Pipeline,
     time: Box<dyn TimeSource>,
 }
 
@@ -84,8 +86,9 @@ impl PromptOpsClient {
             BaseUrl::Http(url) => url.clone(),
             BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory => IN_PROCESS.to_owned(),
         };
-        let config = Arc::new(config);
-        Self { inner: Arc::new(Inner { config, base, transport, time: Box::new(time) }) }
+        let pipeline = Pipeline::new(transport, &config.retry);
+        let (config, time) = (Arc::new(config), Box::new(time));
+        Self { inner: Arc::new(Inner { config, base, pipeline, time }) }
     }
 
     /// The settings in force now.
@@ -97,8 +100,8 @@ impl PromptOpsClient {
         &self.inner.base
     }
 
-    pub(crate) fn transport(&self) -> &SharedTransport {
-        &self.inner.transport
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.inner.pipeline
     }
 
     pub(crate) fn time(&self) -> &dyn TimeSource {

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
-use promptops_types::{Error, ErrorCode, ErrorContext, Success, ValidationIssue};
+use promptops_transport::{Attempts, retry_after};
+use promptops_types::{Error, ErrorCode, ErrorContext, Success, Timestamp, ValidationIssue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,7 +19,7 @@ const EXCERPT: usize = 200;
 const LONGEST_WAIT: u64 = 365 * 24 * 3600;
 
 /// The wait of a 429 that names none.
-const DEFAULT_WAIT: u64 = 1;
+const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
 /// Any object that may be an envelope. Each part is looked at by itself, so that one which is not
 /// what the contract says does not take the others with it.
@@ -54,15 +54,25 @@ impl<'b> Envelope<'b> {
     }
 }
 
+/// What an answer belongs to.
+#[derive(Debug)]
+pub(crate) struct Origin<'a> {
+    /// The request's id, where the answer tells none.
+    pub(crate) request_id: &'a str,
+    /// The prompt that was asked for.
+    pub(crate) prompt_id: Option<&'a str>,
+    /// When the answer came, for what it says in dates.
+    pub(crate) now: Timestamp,
+}
+
 /// The value of a 2xx answer, or the error that any other status means.
 pub(crate) fn decode<T: DeserializeOwned>(
     response: &Response<Bytes>,
-    request_id: &str,
-    prompt_id: Option<&str>,
+    origin: &Origin<'_>,
 ) -> Result<T, Error> {
     let (status, body) = (response.status(), response.body());
     if !status.is_success() {
-        return Err(failed(response, request_id, prompt_id));
+        return Err(failed(response, origin));
     }
     // The usual case in one pass.
     if let Ok(Success { success: true, data, .. }) = serde_json::from_slice::<Success<T>>(body) {
@@ -70,7 +80,7 @@ pub(crate) fn decode<T: DeserializeOwned>(
     }
     let envelope = Envelope::read(body);
     if envelope.success == Some(Value::Bool(false)) {
-        return Err(failed(response, request_id, prompt_id));
+        return Err(failed(response, origin));
     }
     let decoded = match envelope.data {
         Some(data) => serde_json::from_str(data.get()),
@@ -78,7 +88,7 @@ pub(crate) fn decode<T: DeserializeOwned>(
         None if envelope.is_one() => Err(serde::de::Error::missing_field("data")),
         None => serde_json::from_slice(body),
     };
-    decoded.map_err(|error| undecodable(response, request_id, &error))
+    decoded.map_err(|error| undecodable(response, origin.request_id, &error))
 }
 
 /// The error for an answer that is not what the contract says.
@@ -94,12 +104,12 @@ pub(crate) fn undecodable(
     let context = ErrorContext::new(ErrorCode::Decode, message)
         .request_id(Some(request_id.to_owned()))
         .status(response.status().as_u16())
-        .attempts(1);
+        .attempts(attempts(response));
     Error::Decode { context: context.into() }
 }
 
 /// The error that an answer means.
-fn failed(response: &Response<Bytes>, request_id: &str, prompt_id: Option<&str>) -> Error {
+fn failed(response: &Response<Bytes>, origin: &Origin<'_>) -> Error {
     let (status, body) = (response.status(), response.body());
     let envelope = Envelope::read(body);
     // The error in its envelope, or bare.
@@ -114,14 +124,19 @@ fn failed(response: &Response<Bytes>, request_id: &str, prompt_id: Option<&str>)
     let code = text("code").map_or_else(|| default_code(status), ErrorCode::from);
     let context = ErrorContext::new(code, message)
         .details(details.unwrap_or_default())
-        .request_id(Some(envelope.request_id().unwrap_or_else(|| request_id.to_owned())))
+        .request_id(Some(envelope.request_id().unwrap_or_else(|| origin.request_id.to_owned())))
         .status(status.as_u16())
-        .attempts(1)
+        .attempts(attempts(response))
         .retryable(matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504));
-    variant(response, context, prompt_id)
+    variant(response, context, origin)
 }
 
-fn variant(response: &Response<Bytes>, context: ErrorContext, prompt_id: Option<&str>) -> Error {
+/// How many attempts the answer took.
+fn attempts(response: &Response<Bytes>) -> u32 {
+    response.extensions().get::<Attempts>().map_or(1, |attempts| attempts.0)
+}
+
+fn variant(response: &Response<Bytes>, context: ErrorContext, origin: &Origin<'_>) -> Error {
     let status_code = response.status().as_u16();
     let context = Box::new(context);
     let detail =
@@ -131,14 +146,14 @@ fn variant(response: &Response<Bytes>, context: ErrorContext, prompt_id: Option<
         403 => Error::Authorization { context },
         404 | 410 => {
             let about_prompt = *context.code() == ErrorCode::PromptNotFound
-                || (!context.code().is_known() && prompt_id.is_some());
+                || (!context.code().is_known() && origin.prompt_id.is_some());
             if !about_prompt {
                 return Error::NotFound { context };
             }
             let named = detail("prompt_id").and_then(|id| id.as_str().map(str::to_owned));
             let suggested = detail("suggested_prompts").map(serde_json::from_value::<Vec<String>>);
             Error::PromptNotFound {
-                prompt_id: named.or(prompt_id.map(str::to_owned)).unwrap_or_default(),
+                prompt_id: named.or(origin.prompt_id.map(str::to_owned)).unwrap_or_default(),
                 suggested_prompts: suggested.and_then(Result::ok).unwrap_or_default(),
                 context,
             }
@@ -150,11 +165,11 @@ fn variant(response: &Response<Bytes>, context: ErrorContext, prompt_id: Option<
             Error::Validation { validation_errors, context }
         }
         429 => {
-            let header = response.headers().get(RETRY_AFTER);
-            let header = header.and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
-            let seconds = header.or_else(|| detail("retry_after").as_ref().and_then(Value::as_u64));
-            let seconds = seconds.unwrap_or(DEFAULT_WAIT).min(LONGEST_WAIT);
-            Error::RateLimit { retry_after: Duration::from_secs(seconds), context }
+            let told = detail("retry_after").as_ref().and_then(Value::as_u64);
+            let told = told.map(|seconds| Duration::from_secs(seconds.min(LONGEST_WAIT)));
+            let wait = retry_after(response.headers(), origin.now).or(told);
+            let retry_after = wait.unwrap_or(DEFAULT_WAIT);
+            Error::RateLimit { retry_after, context }
         }
         status_code => Error::Server { status_code, context },
     }
@@ -183,6 +198,7 @@ fn excerpt(body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::header::RETRY_AFTER;
     use promptops_types::{ErrorKind, PromptResponse};
 
     use super::*;
@@ -193,8 +209,12 @@ mod tests {
         response
     }
 
+    fn origin() -> Origin<'static> {
+        Origin { request_id: "r-1", prompt_id: Some("asked"), now: Timestamp::default() }
+    }
+
     fn error(status: u16, body: &str) -> Error {
-        decode::<PromptResponse>(&answer(status, body), "r-1", Some("asked")).unwrap_err()
+        decode::<PromptResponse>(&answer(status, body), &origin()).unwrap_err()
     }
 
     #[test]
@@ -204,18 +224,18 @@ mod tests {
             r#"{"success": true, "data": {"id": "p"}}"#,
             r#"{"id": "p", "unknown": 1}"#,
         ] {
-            let prompt: PromptResponse = decode(&answer(200, body), "r", None).unwrap();
+            let prompt: PromptResponse = decode(&answer(200, body), &origin()).unwrap();
             assert_eq!(prompt.id, "p");
         }
         let list: Vec<PromptResponse> =
-            decode(&answer(200, r#"[{"id": "p"}]"#), "r", None).unwrap();
+            decode(&answer(200, r#"[{"id": "p"}]"#), &origin()).unwrap();
         assert_eq!(list.len(), 1);
     }
 
     #[test]
     fn an_envelope_with_odd_metadata_is_read_and_one_without_data_is_refused() {
         let odd = r#"{"success": true, "data": {"id": "p"}, "metadata": {"timestamp": "noon"}}"#;
-        let prompt: PromptResponse = decode(&answer(200, odd), "r", None).unwrap();
+        let prompt: PromptResponse = decode(&answer(200, odd), &origin()).unwrap();
         assert_eq!(prompt.id, "p");
         for body in [r#"{"success": true}"#, r#"{"success": true, "data": null}"#, "null", ""] {
             assert_eq!(error(200, body).kind(), ErrorKind::Decode, "{body}");
@@ -288,11 +308,12 @@ mod tests {
         let wait = |header: &str| {
             let mut response = answer(429, "");
             response.headers_mut().insert(RETRY_AFTER, header.parse().unwrap());
-            decode::<Value>(&response, "r", None).unwrap_err().retry_after().unwrap().as_secs()
+            decode::<Value>(&response, &origin()).unwrap_err().retry_after().unwrap().as_secs()
         };
         assert_eq!(wait("7"), 7);
+        assert_eq!(wait("Thu, 01 Jan 1970 00:02:00 GMT"), 120);
         assert_eq!(wait("99999999999999999"), LONGEST_WAIT);
-        assert_eq!(wait("soon"), DEFAULT_WAIT);
+        assert_eq!(wait("soon"), DEFAULT_WAIT.as_secs());
     }
 
     #[test]

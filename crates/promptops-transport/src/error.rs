@@ -7,9 +7,14 @@ use std::sync::Arc;
 pub struct TransportError {
     kind: TransportErrorKind,
     message: String,
+    attempts: u32,
     #[source]
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
+
+/// How many attempts a call made: an extension of the response that a pipeline gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempts(pub u32);
 
 /// What went wrong, and so whether the request may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,7 +58,7 @@ impl TransportErrorKind {
 impl TransportError {
     /// An error of a kind, with a message that says what was being done.
     pub fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), attempts: 1, source: None }
     }
 
     /// Adds the error that caused this one.
@@ -65,5 +70,14 @@ impl TransportError {
     /// What went wrong.
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
+    }
+
+    /// How many attempts the call had made when it gave up.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    pub(crate) fn set_attempts(&mut self, attempts: u32) {
+        self.attempts = attempts;
     }
 }

@@ -1,7 +1,26 @@
 #![doc = include_str!("../README.md")]
 
+mod budget;
+mod clock;
+mod deadline;
 mod error;
+mod middleware;
+mod pipeline;
+mod retry;
+mod retry_after;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 mod transport;
 
-pub use error::{RetryRule, TransportError, TransportErrorKind};
+pub use budget::RetryBudget;
+pub use clock::{Clock, Sleep, TokioClock};
+pub use deadline::Deadline;
+pub use error::{Attempts, RetryRule, TransportError, TransportErrorKind};
+pub use middleware::{Middleware, Next, SharedMiddleware};
+pub use pipeline::Pipeline;
+pub use retry::{
+    Backoff, FullJitter, Outcome, Random, RetryPolicy, RetryReason, StandardRetry, SystemRandom,
+    Verdict, is_idempotent,
+};
+pub use retry_after::retry_after;
 pub use transport::{FnTransport, SharedTransport, Transport, from_fn};

@@ -31,6 +31,13 @@ impl Timestamp {
         Self(jiff::Timestamp::from_microsecond(micros).unwrap_or(clamped))
     }
 
+    /// Reads the date of an HTTP header: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7, the
+    /// preferred form).
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self::from_unix_micros(date.as_microsecond()))
+    }
+
     /// Microseconds since the Unix epoch; negative before it.
     pub fn unix_micros(self) -> i64 {
         self.0.as_microsecond()
@@ -80,6 +87,15 @@ mod tests {
         let moment: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
         assert_eq!(moment.to_string(), "2026-01-02T03:04:05.123456Z");
         assert_eq!(Timestamp::from_unix_micros(moment.unix_micros()), moment);
+    }
+
+    #[test]
+    fn an_http_date_is_read() {
+        let date = Timestamp::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        assert_eq!(date.to_string(), "1994-11-06T08:49:37Z");
+        for text in ["", "120", "Sun, 06 Nov 1994", "tomorrow"] {
+            assert_eq!(Timestamp::from_http_date(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,43 @@
+//! Where this crate reads the time and sleeps. Nothing outside a file of this name does.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use promptops_types::{SystemTime, TimeSource, Timestamp};
+
+/// A sleep that has begun.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Time that can be waited for.
+pub trait Clock: TimeSource + fmt::Debug {
+    /// Ends once `duration` has passed.
+    fn sleep(&self, duration: Duration) -> Sleep;
+}
+
+/// The system's clock, and tokio's timer to wait with: it needs a runtime with time enabled.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokioClock;
+
+/// Tokio's own instant, so that a test that pauses tokio's clock moves this one.
+static ORIGIN: LazyLock<tokio::time::Instant> = LazyLock::new(tokio::time::Instant::now);
+
+impl TimeSource for TokioClock {
+    fn now(&self) -> Timestamp {
+        SystemTime.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        let origin = *ORIGIN;
+        tokio::time::Instant::now().saturating_duration_since(origin)
+    }
+}
+
+impl Clock for TokioClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}

@@ -1,0 +1,59 @@
+//! How long a registry asks to wait.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+use promptops_types::Timestamp;
+
+/// Longest wait that is believed: a year. Beyond it, arithmetic on times overflows sooner or later.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
+
+/// The wait that `Retry-After` asks for (RFC 9110, 10.2.3): seconds, or a date, which is taken from
+/// `now`. A date that has passed asks for none; what is neither is ignored. At most a year.
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        // More digits than fit are a very long wait.
+        let seconds = text.parse().unwrap_or(u64::MAX);
+        return Some(Duration::from_secs(seconds).min(LONGEST));
+    }
+    let date = Timestamp::from_http_date(text)?;
+    let micros = date.unix_micros().saturating_sub(now.unix_micros());
+    Some(Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wait(text: &str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, text.parse().ok()?);
+        retry_after(&headers, "1994-11-06T08:49:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn seconds_and_dates_are_read_and_capped() {
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("0"), Some(Duration::ZERO));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(37)));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(wait("99999999999999999999999999"), Some(LONGEST));
+        assert_eq!(wait("Mon, 01 Jan 2970 00:00:00 GMT"), Some(LONGEST));
+        for nonsense in ["", "-1", "soon", "1.5", "+7", "1e3"] {
+            assert_eq!(wait(nonsense), None, "{nonsense}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_survived(text in "\\PC{0,40}|[0-9]{0,40}") {
+            if let Some(wait) = wait(&text) {
+                prop_assert!(wait <= LONGEST);
+            }
+        }
+    }
+}
