@@ -140,7 +140,8 @@ impl Call {
             let context = context(ErrorCode::Timeout, message).retryable(true).source(error);
             return Error::Timeout { timeout, context: context.into() };
         }
-        let retryable = error.kind().retry_rule() != RetryRule::Never;
+        let retryable = error.kind().retry_rule() != RetryRule::Never
+            || error.kind() == TransportErrorKind::CircuitOpen;
         let message = format!("{operation} failed: {error}");
         let context = context(ErrorCode::Network, message).retryable(retryable).source(error);
         Error::Network { context: context.into() }

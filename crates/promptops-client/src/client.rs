@@ -87,6 +87,11 @@ impl PromptOpsClient {
             BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory => IN_PROCESS.to_owned(),
         };
         let pipeline = Pipeline::new(transport, &config.retry);
+        // A registry in this process has no outages to be spared from.
+        let pipeline = match url {
+            BaseUrl::Http(_) => pipeline.circuit_breaker(),
+            BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory => pipeline,
+        };
         let (config, time) = (Arc::new(config), Box::new(time));
         Self { inner: Arc::new(Inner { config, base, pipeline, time }) }
     }

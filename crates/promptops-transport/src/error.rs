@@ -30,6 +30,9 @@ pub enum TransportErrorKind {
     InvalidResponse,
     /// The request cannot be sent as it is.
     InvalidRequest,
+    /// Nothing was sent: the registry has been failing, and is left alone for a while. Calling
+    /// again later may help.
+    CircuitOpen,
 }
 
 /// Whether a request that failed may be sent again.
@@ -50,7 +53,7 @@ impl TransportErrorKind {
         match self {
             Self::Connect => RetryRule::Always,
             Self::Timeout | Self::Interrupted => RetryRule::IfIdempotent,
-            Self::InvalidResponse | Self::InvalidRequest => RetryRule::Never,
+            Self::InvalidResponse | Self::InvalidRequest | Self::CircuitOpen => RetryRule::Never,
         }
     }
 }

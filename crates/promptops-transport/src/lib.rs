@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod breaker;
 mod budget;
 mod clock;
 mod deadline;
@@ -12,6 +13,7 @@ mod retry_after;
 pub mod test_util;
 mod transport;
 
+pub use breaker::CircuitState;
 pub use budget::RetryBudget;
 pub use clock::{Clock, Sleep, TokioClock};
 pub use deadline::Deadline;

@@ -128,10 +128,14 @@ impl Backoff for FullJitter {
             RetryReason::Transient => self.base,
         };
         let doublings = 2_u32.saturating_pow(retry.saturating_sub(1));
-        // A source of randomness that gives nonsense gives no delay.
-        let share = if random.is_nan() { 0.0 } else { random.clamp(0.0, 1.0) };
-        base.saturating_mul(doublings).min(self.max).mul_f64(share)
+        base.saturating_mul(doublings).min(self.max).mul_f64(share(random))
     }
+}
+
+/// A random number as a share. A source that gives nonsense gives none: a duration multiplied by
+/// NaN is a panic.
+pub(crate) fn share(random: f64) -> f64 {
+    if random.is_nan() { 0.0 } else { random.clamp(0.0, 1.0) }
 }
 
 /// Whether carrying a request out twice is the same as once: it reads, it deletes, or it carries a

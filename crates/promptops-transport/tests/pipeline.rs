@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use promptops_transport::test_util::{ManualClock, ScriptedTransport};
 use promptops_transport::{
-    Attempts, Middleware, Next, Pipeline, Random, Transport, TransportError, TransportErrorKind,
-    from_fn,
+    Attempts, CircuitState, Middleware, Next, Pipeline, Random, Transport, TransportError,
+    TransportErrorKind, from_fn,
 };
 use promptops_types::{RetryConfig, Timestamp};
 
@@ -178,4 +178,132 @@ async fn middleware_runs_in_its_slots_in_order() {
     let expected = "call 1 in, call 2 in, attempt in, attempt out, attempt in, attempt out, \
                     call 2 out, call 1 out";
     assert_eq!(notes.lock().unwrap().join(", "), expected);
+}
+
+/// A transport whose answer is set from outside, and which counts what it is sent.
+#[derive(Debug, Clone, Default)]
+struct Switch(Arc<Mutex<(u16, u32)>>);
+
+impl Switch {
+    fn answer(&self, status: u16) {
+        self.0.lock().unwrap().0 = status;
+    }
+
+    fn sent(&self) -> u32 {
+        std::mem::take(&mut self.0.lock().unwrap().1)
+    }
+}
+
+impl Transport for Switch {
+    async fn send(&self, _: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let mut state = self.0.lock().unwrap();
+        state.1 += 1;
+        Ok(Response::builder().status(state.0).body(Bytes::new()).unwrap())
+    }
+}
+
+fn guarded(switch: &Switch, clock: &ManualClock) -> Pipeline {
+    Pipeline::new(switch.clone(), &RetryConfig::none())
+        .clock(clock.clone())
+        .random(Longest)
+        .circuit_breaker()
+}
+
+async fn send_all(pipeline: &Pipeline, calls: u32) {
+    for _ in 0..calls {
+        let _ = pipeline.send(request(Method::GET)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_failing_registry_is_left_alone_and_probed_by_exactly_one_call() {
+    let (switch, clock) = (Switch::default(), clock());
+    let stages = guarded(&switch, &clock);
+    let uri = "http://h/v1".parse().unwrap();
+    switch.answer(200);
+    send_all(&stages, 10).await;
+    switch.answer(500);
+    send_all(&stages, 9).await;
+    assert_eq!(stages.circuit_state(&uri), CircuitState::Closed, "19 calls say nothing");
+    send_all(&stages, 1).await;
+    assert_eq!(
+        stages.circuit_state(&uri),
+        CircuitState::Open { remaining: Duration::from_secs(6) }
+    );
+    switch.sent();
+    send_all(&stages, 50).await;
+    assert_eq!(switch.sent(), 0);
+    let error = stages.send(request(Method::GET)).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (TransportErrorKind::CircuitOpen, 0));
+    assert!(error.to_string().contains("6.0 s more"), "{error}");
+
+    for open in [12, 24, 48, 72, 72] {
+        let CircuitState::Open { remaining } = stages.circuit_state(&uri) else { panic!("closed") };
+        clock.advance(remaining);
+        send_all(&stages, 5).await;
+        assert_eq!(switch.sent(), 1, "one probe, and its failure opens the circuit again");
+        let remaining = Duration::from_secs(open);
+        assert_eq!(stages.circuit_state(&uri), CircuitState::Open { remaining });
+    }
+    switch.answer(200);
+    clock.advance(Duration::from_secs(72));
+    send_all(&stages, 5).await;
+    assert_eq!((switch.sent(), stages.circuit_state(&uri)), (5, CircuitState::Closed));
+}
+
+#[tokio::test]
+async fn old_failures_refusals_and_other_origins_do_not_count() {
+    let (switch, clock) = (Switch::default(), clock());
+    let stages = guarded(&switch, &clock);
+    let uri = "http://h/v1".parse().unwrap();
+    switch.answer(500);
+    send_all(&stages, 19).await;
+    clock.advance(Duration::from_secs(31));
+    send_all(&stages, 19).await;
+    assert_eq!(stages.circuit_state(&uri), CircuitState::Closed);
+    clock.advance(Duration::from_secs(31));
+    for refusal in [404, 429] {
+        switch.answer(refusal);
+        send_all(&stages, 100).await;
+    }
+    assert_eq!(stages.circuit_state(&uri), CircuitState::Closed);
+    switch.answer(500);
+    send_all(&stages, 400).await;
+    assert_ne!(stages.circuit_state(&uri), CircuitState::Closed);
+    let elsewhere = "http://other/v1".parse().unwrap();
+    assert_eq!(stages.circuit_state(&elsewhere), CircuitState::Closed);
+}
+
+#[tokio::test]
+async fn a_probe_that_is_dropped_passes_to_the_next_call() {
+    let (switch, clock) = (Switch::default(), clock());
+    let waits = from_fn({
+        let switch = switch.clone();
+        move |request| {
+            let switch = switch.clone();
+            async move {
+                tokio::task::yield_now().await;
+                switch.send(request).await
+            }
+        }
+    });
+    let stages = Pipeline::new(waits, &RetryConfig::none())
+        .clock(clock.clone())
+        .random(Longest)
+        .circuit_breaker();
+    switch.answer(500);
+    send_all(&stages, 20).await;
+    clock.advance(Duration::from_secs(6));
+    let mut probe = Box::pin(stages.send(request(Method::GET)));
+    std::future::poll_fn(|context| {
+        assert!(probe.as_mut().poll(context).is_pending());
+        std::task::Poll::Ready(())
+    })
+    .await;
+    let uri = "http://h/v1".parse().unwrap();
+    assert_eq!(stages.circuit_state(&uri), CircuitState::HalfOpen);
+    drop(probe);
+    switch.answer(200);
+    send_all(&stages, 1).await;
+    assert_eq!(stages.circuit_state(&uri), CircuitState::Closed);
 }
