@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use promptops_types::{Deleted, Label, LabelTarget, Timestamp, Version};
+use promptops_types::{Deleted, Label, LabelName, LabelTarget, Timestamp, Version};
 
 use crate::read::exact;
 use crate::registry::{Viewed, check_revision};
 use crate::{
-    Access, Action, AuditEntry, Change, Focus, Op, PromptHead, PromptRef, PromptState, Registry,
-    RegistryError, Store, Target,
+    Access, Action, Applied, AuditEntry, Change, Focus, Op, PromptHead, PromptRef, PromptState,
+    Registry, RegistryError, Store, StoredVersion, Target,
 };
 
 /// What to delete. The default deletes the whole prompt.
@@ -44,37 +44,19 @@ impl Registry {
             let target = Target { reference: viewed.reference()?, focus };
             let decide = {
                 let viewed = viewed.clone();
-                let version = version.clone();
                 move |state: &PromptState| {
                     let head = viewed.check(state.head.as_ref())?;
                     check_revision(head, options.if_revision.as_deref())?;
-                    let by = viewed.access.actor();
-                    let plan = plan(head, state, version.as_ref(), options.force, (by, at))?;
-                    let (action, version) = match &version {
-                        Some(version) if !plan.deleted.prompt_deleted => {
-                            (Action::DeleteVersion, Some(version.clone()))
-                        }
-                        version => (Action::DeletePrompt, version.clone()),
-                    };
-                    let gone = version.as_ref().and_then(|version| state.versions.get(version));
-                    let mut entry = viewed.audit(head, action, at);
-                    entry.digest_before =
-                        gone.or(state.shown.as_ref()).map(|stored| stored.digest.clone());
-                    entry.version = version;
-                    let mut audit = label_entries(&viewed, head, state, &plan.ops, at);
-                    audit.push(entry);
-                    Ok(Change { ops: plan.ops, audit })
+                    let step = Step { viewed: &viewed, head, state, at };
+                    let ops = step.ops(version.as_ref(), options.force)?;
+                    let audit = step.audit(&ops);
+                    Ok(Change { ops, audit })
                 }
             };
             self.store.change(target, Arc::new(decide)).await
         };
         match change.await {
-            Ok(applied) => {
-                let head = viewed.check(applied.before.head.as_ref())?;
-                // The same plan on the same state, made with force: what it refused is past.
-                let by = viewed.access.actor();
-                plan(head, &applied.before, version.as_ref(), true, (by, at)).map(|p| p.deleted)
-            }
+            Ok(applied) => Ok(told(viewed.check(applied.before.head.as_ref())?, &applied)),
             Err(RegistryError::VersionNotFound { selector, .. }) => {
                 let head = self.head(access, prompt).await?;
                 Err(self.version_not_found(&head, &selector).await?)
@@ -84,95 +66,120 @@ impl Registry {
     }
 }
 
-/// What a delete does: the steps, and what is told of them.
-struct Plan {
-    ops: Vec<Op>,
-    deleted: Deleted,
-}
-
-fn plan(
-    head: &PromptHead,
-    state: &PromptState,
-    version: Option<&Version>,
-    force: bool,
-    (by, at): (&str, Timestamp),
-) -> Result<Plan, RegistryError> {
-    if let Some(version) = version
-        && !state.numbers.contains(version)
-    {
-        return Err(RegistryError::VersionNotFound {
-            slug: head.slug.clone(),
-            selector: version.to_string(),
-            available: Vec::new(),
-        });
-    }
-    let gone: Vec<&Version> = match version {
-        Some(version) => vec![version],
-        None => state.numbers.iter().collect(),
-    };
-    let touched: Vec<&Label> = state
-        .labels
-        .iter()
-        .filter(|label| label.target.versions().iter().any(|version| gone.contains(version)))
-        .collect();
-    if let Some(label) = touched.first()
-        && !force
-    {
-        let frozen = label.target.versions().into_iter().find(|version| gone.contains(version));
-        return Err(RegistryError::VersionFrozen {
-            slug: head.slug.clone(),
-            version: frozen.or(version).cloned().unwrap_or(Version::FIRST),
-            labels: touched.iter().map(|label| label.label.to_string()).collect(),
-        });
-    }
-    let mut deleted = Deleted::new(
-        head.id.clone(),
-        head.slug.clone(),
-        gone.iter().map(ToString::to_string).collect(),
-    );
-    deleted.labels = touched.iter().map(|label| label.label.to_string()).collect();
-    if gone.len() == state.numbers.len() {
-        deleted.prompt_deleted = true;
-        return Ok(Plan { ops: vec![Op::DeletePrompt], deleted });
-    }
-    let mut ops: Vec<Op> = touched.iter().map(|label| without(label, &gone, by, at)).collect();
-    ops.extend(gone.into_iter().cloned().map(Op::DeleteVersion));
-    Ok(Plan { ops, deleted })
-}
-
-/// A line of the audit trail for each label that a delete changes.
-fn label_entries(
-    viewed: &Viewed,
-    head: &PromptHead,
-    state: &PromptState,
-    ops: &[Op],
-    at: Timestamp,
-) -> Vec<AuditEntry> {
-    let entry = |op: &Op| {
-        let (name, action, after) = match op {
-            Op::SetLabel(label) => (&label.label, Action::SetLabel, Some(label.target.clone())),
-            Op::RemoveLabel(name) => (name, Action::RemoveLabel, None),
-            _ => return None,
-        };
-        let before = state.labels.iter().find(|label| label.label == *name);
-        let mut entry = viewed.audit(head, action, at);
-        entry.label = Some(name.clone());
-        entry.target_before = before.map(|label| label.target.clone());
-        entry.target_after = after;
-        Some(entry)
-    };
-    ops.iter().filter_map(entry).collect()
-}
-
-/// A label after versions are gone: without them in its weights, or gone itself.
-fn without(label: &Label, gone: &[&Version], by: &str, at: Timestamp) -> Op {
-    if let LabelTarget::Weights(weights) = &label.target {
-        let mut left = weights.clone();
-        left.retain(|version, _| !gone.contains(&version));
-        if left.values().any(|weight| *weight > 0) {
-            let target = LabelTarget::Weights(left);
-            return Op::SetLabel(Label::new(label.label.clone(), target, at, by.to_owned()));
+/// What a change that deleted is told as.
+fn told(head: &PromptHead, applied: &Applied) -> Deleted {
+    let mut deleted = Deleted::new(head.id.clone(), head.slug.clone(), Vec::new());
+    for op in &applied.change.ops {
+        match op {
+            Op::DeletePrompt => {
+                deleted.prompt_deleted = true;
+                deleted.versions = applied.before.numbers.iter().map(Version::to_string).collect();
+                let labels = applied.before.labels.iter();
+                deleted.labels = labels.map(|label| label.label.to_string()).collect();
+            }
+            Op::DeleteVersion(version) => deleted.versions.push(version.to_string()),
+            Op::SetLabel(label) => deleted.labels.push(label.label.to_string()),
+            Op::RemoveLabel(label) => deleted.labels.push(label.to_string()),
+            _ => {}
         }
     }
-    Op::RemoveLabel(label.label.clone())
+    deleted
+}
+
+/// What a delete decides on.
+struct Step<'s> {
+    viewed: &'s Viewed,
+    head: &'s PromptHead,
+    state: &'s PromptState,
+    at: Timestamp,
+}
+
+impl Step<'_> {
+    /// The steps that delete a version, or the prompt, and free the labels that point at it.
+    fn ops(&self, version: Option<&Version>, force: bool) -> Result<Vec<Op>, RegistryError> {
+        let numbers = &self.state.numbers;
+        let gone = match version {
+            None => numbers.as_slice(),
+            Some(version) => match numbers.iter().position(|number| number == version) {
+                Some(index) => &numbers[index..=index],
+                None => {
+                    return Err(RegistryError::VersionNotFound {
+                        slug: self.head.slug.clone(),
+                        selector: version.to_string(),
+                        available: Vec::new(),
+                    });
+                }
+            },
+        };
+        let goes = |label: &Label| {
+            label.target.versions().into_iter().find(|version| gone.contains(version)).cloned()
+        };
+        let touched: Vec<(&Label, Version)> = self
+            .state
+            .labels
+            .iter()
+            .filter_map(|label| goes(label).map(|version| (label, version)))
+            .collect();
+        if let (Some((_, version)), false) = (touched.first(), force) {
+            return Err(RegistryError::VersionFrozen {
+                slug: self.head.slug.clone(),
+                version: version.clone(),
+                labels: touched.iter().map(|(label, _)| label.label.to_string()).collect(),
+            });
+        }
+        if gone.len() == numbers.len() {
+            return Ok(vec![Op::DeletePrompt]);
+        }
+        let labels = touched.iter().map(|(label, _)| self.without(label, gone));
+        Ok(labels.chain(gone.iter().cloned().map(Op::DeleteVersion)).collect())
+    }
+
+    /// A label after versions are gone: without them in its weights, or gone itself.
+    fn without(&self, label: &Label, gone: &[Version]) -> Op {
+        if let LabelTarget::Weights(weights) = &label.target {
+            let mut left = weights.clone();
+            left.retain(|version, _| !gone.contains(version));
+            if left.values().any(|weight| *weight > 0) {
+                let (name, by) = (label.label.clone(), self.viewed.access.actor().to_owned());
+                return Op::SetLabel(Label::new(name, LabelTarget::Weights(left), self.at, by));
+            }
+        }
+        Op::RemoveLabel(label.label.clone())
+    }
+
+    /// A line of the audit trail for each step.
+    fn audit(&self, ops: &[Op]) -> Vec<AuditEntry> {
+        let target = |name: &LabelName| {
+            let labels = &self.state.labels;
+            labels.iter().find(|label| label.label == *name).map(|label| label.target.clone())
+        };
+        let digest = |stored: Option<&StoredVersion>| stored.map(|stored| stored.digest.clone());
+        let entry = |op: &Op| {
+            let line = |action| self.viewed.audit(self.head, action, self.at);
+            Some(match op {
+                Op::SetLabel(label) => AuditEntry {
+                    label: Some(label.label.clone()),
+                    target_before: target(&label.label),
+                    target_after: Some(label.target.clone()),
+                    ..line(Action::SetLabel)
+                },
+                Op::RemoveLabel(name) => AuditEntry {
+                    label: Some(name.clone()),
+                    target_before: target(name),
+                    ..line(Action::RemoveLabel)
+                },
+                Op::DeleteVersion(version) => AuditEntry {
+                    version: Some(version.clone()),
+                    digest_before: digest(self.state.versions.get(version)),
+                    ..line(Action::DeleteVersion)
+                },
+                Op::DeletePrompt => AuditEntry {
+                    digest_before: digest(self.state.shown.as_ref()),
+                    ..line(Action::DeletePrompt)
+                },
+                _ => return None,
+            })
+        };
+        ops.iter().filter_map(entry).collect()
+    }
 }
