@@ -5,4 +5,5 @@ mod bad_input;
 mod contract;
 mod embedded;
 mod examples;
+mod over_http;
 mod vectors;

@@ -3,9 +3,11 @@
 use crate::Outcome;
 use crate::command::{cargo, program};
 
-const FEATURE_CHECKS: [&str; 4] = [
+const FEATURE_CHECKS: [&str; 6] = [
     "check -p promptops-template --no-default-features",
+    "check -p promptops-transport --no-default-features",
     "check -p promptops-client --no-default-features",
+    "check -p promptops-client --no-default-features --features hyper",
     "check -p promptops-client --no-default-features --features embedded",
     "check -p promptops-types --all-features",
 ];

@@ -125,13 +125,7 @@ impl ClientBuilder {
         let url = BaseUrl::parse(&config.base_url)?;
         let transport = match (&url, self.transport) {
             (BaseUrl::Http(_), Some(transport)) => transport,
-            (BaseUrl::Http(_), None) => {
-                return Err(Error::config(
-                    "base_url",
-                    "this build sends nothing over HTTP by itself; pass a transport with \
-                     `.transport(…)`, or use `sqlite:PATH`",
-                ));
-            }
+            (BaseUrl::Http(url), None) => http(url)?,
             (_, Some(_)) => {
                 return Err(Error::config(
                     "transport",
@@ -143,6 +137,27 @@ impl ClientBuilder {
         };
         Ok(PromptOpsClient::assemble(config, &url, transport, SystemTime))
     }
+}
+
+#[cfg(feature = "hyper")]
+fn http(url: &str) -> Result<SharedTransport, Error> {
+    if url.starts_with("https:") && !cfg!(feature = "rustls") {
+        return Err(Error::config(
+            "base_url",
+            "`https:` needs the cargo feature `rustls`; enable it",
+        ));
+    }
+    let transport = promptops_transport::HyperTransport::new();
+    transport.map(SharedTransport::new).map_err(|error| Error::config("base_url", error))
+}
+
+#[cfg(not(feature = "hyper"))]
+fn http(_: &str) -> Result<SharedTransport, Error> {
+    Err(Error::config(
+        "base_url",
+        "http and https need the cargo features `hyper` and `rustls`; enable them, or pass a \
+         transport with `.transport(…)`",
+    ))
 }
 
 #[cfg(feature = "embedded")]
@@ -192,8 +207,11 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_with_what_to_do() {
         let none = |_: &str| None;
-        let error = PromptOpsClient::builder().build_with(none).unwrap_err();
-        assert!(error.message().contains(".transport("), "{error}");
+        #[cfg(not(feature = "hyper"))]
+        {
+            let error = PromptOpsClient::builder().build_with(none).unwrap_err();
+            assert!(error.message().contains("feature"), "{error}");
+        }
         let error = builder().base_url("sqlite::memory:").build_with(none).unwrap_err();
         assert!(error.message().starts_with("`transport`"), "{error}");
         let error = builder().timeout(Duration::ZERO).build_with(none).unwrap_err();

@@ -5,6 +5,8 @@ mod budget;
 mod clock;
 mod deadline;
 mod error;
+#[cfg(feature = "hyper")]
+mod hyper;
 mod middleware;
 mod pipeline;
 mod retry;
@@ -18,6 +20,8 @@ pub use budget::RetryBudget;
 pub use clock::{Clock, Sleep, TokioClock};
 pub use deadline::Deadline;
 pub use error::{Attempts, RetryRule, TransportError, TransportErrorKind};
+#[cfg(feature = "hyper")]
+pub use hyper::{HyperTransport, HyperTransportBuilder};
 pub use middleware::{Middleware, Next, SharedMiddleware};
 pub use pipeline::Pipeline;
 pub use retry::{
