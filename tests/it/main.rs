@@ -6,4 +6,5 @@ mod contract;
 mod embedded;
 mod examples;
 mod over_http;
+mod transports;
 mod vectors;

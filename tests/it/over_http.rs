@@ -9,7 +9,7 @@ use promptops_server::{Access, Registry};
 use tokio::net::TcpListener;
 
 /// Serves a registry on a free port of this machine until the test ends.
-async fn serve() -> SocketAddr {
+pub(crate) async fn serve() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = promptops_server::router(Registry::in_memory().unwrap());

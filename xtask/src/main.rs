@@ -18,7 +18,7 @@ type Outcome = Result<(), String>;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  test              every test and doctest, the quickstart example, the feature checks
+  test              every test and doctest, the examples, the feature checks
   lint              formatting, clippy, rustdoc, deps, tidy, cargo deny
   ci                test, then lint
   deps              which crate may depend on which, and which packages each stays free of

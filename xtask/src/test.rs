@@ -1,7 +1,10 @@
-//! `cargo xtask test`: all tests, the quickstart, and the feature sets people build with.
+//! `cargo xtask test`: all tests, the examples, and the feature sets people build with.
 
 use crate::Outcome;
 use crate::command::{cargo, program};
+
+/// Examples run to their end without a server; the quickstart first.
+const EXAMPLES: [&str; 3] = ["quickstart", "custom_transport", "middleware"];
 
 const FEATURE_CHECKS: [&str; 6] = [
     "check -p promptops-template --no-default-features",
@@ -15,7 +18,9 @@ const FEATURE_CHECKS: [&str; 6] = [
 pub(crate) fn run() -> Outcome {
     require_c_compiler()?;
     cargo("test --workspace --all-features").run()?;
-    cargo("run --quiet --example quickstart").run()?;
+    for example in EXAMPLES {
+        cargo(&format!("run --quiet --example {example}")).run()?;
+    }
     FEATURE_CHECKS.into_iter().try_for_each(|line| cargo(line).run())
 }
 

@@ -1,16 +1,22 @@
+use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
-use http::{Request, Response, Uri};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{
+    CaptureConnection, HttpConnector, HttpInfo, capture_connection,
+};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::{Transport, TransportError, TransportErrorKind};
+use crate::{Transport, TransportError, TransportErrorKind, is_idempotent};
 
 #[cfg(feature = "rustls")]
 type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
@@ -18,6 +24,10 @@ type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
 type Connector = HttpConnector;
 
 /// HTTP/1.1 over TCP and TLS, with a pool of connections. A clone shares the pool.
+///
+/// An idempotent request that dies on a connection that was used before is sent once more on a fresh
+/// one: the peer has most likely closed the connection while it was idle. Answers compressed with
+/// gzip are decoded, within the limit of a body.
 ///
 /// Certificates are always checked, against the certificate authorities of the web and those that
 /// were added; there is no way to turn that off. Redirects are not followed: a redirect is a
@@ -30,6 +40,9 @@ type Connector = HttpConnector;
 #[derive(Clone)]
 pub struct HyperTransport {
     client: Client<Connector, Full<Bytes>>,
+    /// Keeps no connections: each request has one of its own.
+    fresh: Client<Connector, Full<Bytes>>,
+    used: Arc<Mutex<UsedConnections>>,
     max_body_bytes: usize,
     allow_plain_http: bool,
 }
@@ -118,14 +131,19 @@ impl HyperTransportBuilder {
         http.set_connect_timeout(Some(self.connect_timeout));
         http.set_nodelay(true);
         http.enforce_http(false);
+        let connector = connector(http, &self.authorities)?;
         let client = Client::builder(TokioExecutor::new())
             // Without a timer, idle connections are never closed.
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(self.idle_timeout)
             .pool_max_idle_per_host(self.max_idle)
-            .build(connector(http, &self.authorities)?);
+            .build(connector.clone());
+        let fresh =
+            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Ok(HyperTransport {
             client,
+            fresh,
+            used: Arc::default(),
             max_body_bytes: self.max_body_bytes,
             allow_plain_http: self.allow_plain_http,
         })
@@ -140,8 +158,6 @@ fn connector(http: HttpConnector, _: &[Vec<u8>]) -> Result<Connector, TransportE
 
 #[cfg(feature = "rustls")]
 fn connector(http: HttpConnector, authorities: &[Vec<u8>]) -> Result<Connector, TransportError> {
-    use std::sync::Arc;
-
     use rustls::pki_types::CertificateDer;
 
     let refused = |error: rustls::Error| {
@@ -213,11 +229,65 @@ fn is_loopback(uri: &Uri) -> bool {
         || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Connections that have answered, by their address on this side. An address that comes back for
+/// another connection costs one more attempt, no more.
+#[derive(Debug, Default)]
+struct UsedConnections(HashSet<SocketAddr>);
+
+impl UsedConnections {
+    /// Connections remembered: many more than a pool holds.
+    const MOST: usize = 4096;
+
+    fn add(&mut self, connection: SocketAddr) {
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        self.0.insert(connection);
+    }
+}
+
 impl Transport for HyperTransport {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+    async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         self.check(&request)?;
+        if !request.headers().contains_key(ACCEPT_ENCODING) {
+            request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        let again = is_idempotent(&request).then(|| request.clone());
+        let mut captured = None;
+        let outcome = self.attempt(&self.client, request, &mut captured).await;
+        let connection = captured.and_then(|captured| local_address(&captured));
+        match (outcome, again, connection) {
+            (Err(error), Some(request), Some(connection))
+                if error.kind() == TransportErrorKind::Interrupted
+                    && self.used().0.remove(&connection) =>
+            {
+                self.attempt(&self.fresh, request, &mut None).await
+            }
+            (Ok(response), _, Some(connection)) => {
+                self.used().add(connection);
+                Ok(response)
+            }
+            (outcome, ..) => outcome,
+        }
+    }
+}
+
+impl HyperTransport {
+    fn used(&self) -> MutexGuard<'_, UsedConnections> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a request over a connection, which is told in `captured`.
+    async fn attempt(
+        &self,
+        client: &Client<Connector, Full<Bytes>>,
+        request: Request<Bytes>,
+        captured: &mut Option<CaptureConnection>,
+    ) -> Result<Response<Bytes>, TransportError> {
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        let response = self.client.request(request.map(Full::new)).await.map_err(|error| {
+        let mut request = request.map(Full::new);
+        *captured = Some(capture_connection(&mut request));
+        let response = client.request(request).await.map_err(|error| {
             if error.is_connect() {
                 let message = format!("cannot connect to {host}: {}", root_cause(&error));
                 return TransportError::new(TransportErrorKind::Connect, message)
@@ -226,19 +296,51 @@ impl Transport for HyperTransport {
             let message = format!("the connection to {host} broke: {}", root_cause(&error));
             TransportError::new(TransportErrorKind::Interrupted, message).with_source(error)
         })?;
-        let (parts, body) = response.into_parts();
-        match Limited::new(body, self.max_body_bytes).collect().await {
-            Ok(collected) => Ok(Response::from_parts(parts, collected.to_bytes())),
-            Err(error) if error.is::<LengthLimitError>() => Err(TransportError::new(
-                TransportErrorKind::InvalidResponse,
-                format!("the answer of {host} is larger than {} bytes", self.max_body_bytes),
-            )),
-            Err(error) => Err(TransportError::new(
-                TransportErrorKind::Interrupted,
-                format!("the answer of {host} broke off: {}", root_cause(&*error)),
-            )),
+        let (mut parts, body) = response.into_parts();
+        let limit = self.max_body_bytes;
+        let too_large = || {
+            let message = format!("the answer of {host} is larger than {limit} bytes");
+            TransportError::new(TransportErrorKind::InvalidResponse, message)
+        };
+        let body = match Limited::new(body, limit).collect().await {
+            Ok(collected) => collected.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
+            Err(error) => {
+                let message = format!("the answer of {host} broke off: {}", root_cause(&*error));
+                return Err(TransportError::new(TransportErrorKind::Interrupted, message));
+            }
+        };
+        let encoding = parts.headers.get(CONTENT_ENCODING);
+        if !encoding.is_some_and(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"gzip")) {
+            return Ok(Response::from_parts(parts, body));
+        }
+        parts.headers.remove(CONTENT_ENCODING);
+        parts.headers.remove(CONTENT_LENGTH);
+        match decompress(&body, limit) {
+            Ok(Some(body)) => Ok(Response::from_parts(parts, body)),
+            Ok(None) => Err(too_large()),
+            Err(error) => {
+                let message = format!("the answer of {host} is not gzip, though it says so");
+                Err(TransportError::new(TransportErrorKind::InvalidResponse, message)
+                    .with_source(error))
+            }
         }
     }
+}
+
+/// What a compressed body holds; `None` if it is more than `limit` bytes.
+fn decompress(body: &[u8], limit: usize) -> std::io::Result<Option<Bytes>> {
+    let mut text = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    flate2::read::GzDecoder::new(body).take(most).read_to_end(&mut text)?;
+    Ok((text.len() <= limit).then(|| text.into()))
+}
+
+/// The address on this side of the connection that a request went over.
+fn local_address(captured: &CaptureConnection) -> Option<SocketAddr> {
+    let mut extras = http::Extensions::new();
+    captured.connection_metadata().as_ref()?.get_extras(&mut extras);
+    extras.get::<HttpInfo>().map(HttpInfo::local_addr)
 }
 
 /// The innermost error: the ones around it say less.

@@ -3,6 +3,8 @@
 mod breaker;
 mod budget;
 mod clock;
+#[cfg(feature = "test-util")]
+pub mod contract;
 mod deadline;
 mod error;
 #[cfg(feature = "hyper")]

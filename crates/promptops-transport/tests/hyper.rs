@@ -2,6 +2,7 @@
 #![cfg(feature = "rustls")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,6 +108,78 @@ async fn a_connection_is_used_again() {
         transport.clone().send(get(&url)).await.unwrap();
     }
     connections.await.unwrap();
+}
+
+/// A server whose first connection answers once and closes when it is used again, and whose other
+/// connections answer always.
+async fn closes_on_reuse() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_head(&mut stream).await;
+        stream.write_all(OK.as_bytes()).await.unwrap();
+        read_head(&mut stream).await;
+        drop(stream);
+        while let Ok((mut stream, _)) = listener.accept().await {
+            read_head(&mut stream).await;
+            let _ = stream.write_all(OK.as_bytes()).await;
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_connection_that_closes_on_reuse_is_unseen_where_that_is_safe() {
+    let transport = HyperTransport::new().unwrap();
+    let url = closes_on_reuse().await;
+    for _ in 0..3 {
+        assert_eq!(transport.send(get(&url)).await.unwrap().status(), 200);
+    }
+
+    let url = closes_on_reuse().await;
+    transport.send(get(&url)).await.unwrap();
+    let write = Request::post(&url).body(Bytes::from_static(b"{}")).unwrap();
+    let told = transport.send(write).await.unwrap_err();
+    assert_eq!(told.kind(), TransportErrorKind::Interrupted, "a write may have been carried out");
+}
+
+/// A server that answers with this body, as gzip.
+async fn compressed(body: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(read_head(&mut stream).await.contains("accept-encoding: gzip"));
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.unwrap();
+    });
+    url
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn compressed_answers_are_decoded_within_the_limit() {
+    let transport = HyperTransport::builder().max_body_bytes(10_000).build().unwrap();
+    let response = transport.send(get(&compressed(gzip(b"{}")).await)).await.unwrap();
+    assert_eq!(response.body(), "{}");
+    assert!(!response.headers().contains_key("content-encoding"));
+
+    let bomb = gzip(&vec![0; 5_000_000]);
+    assert!(bomb.len() < 10_000);
+    let told = error(&transport, &compressed(bomb).await).await;
+    assert_eq!(told.kind(), TransportErrorKind::InvalidResponse);
+    let told = error(&transport, &compressed(b"no gzip at all".to_vec()).await).await;
+    assert!(told.to_string().contains("not gzip"), "{told}");
 }
 
 #[tokio::test]
