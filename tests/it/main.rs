@@ -6,5 +6,6 @@ mod contract;
 mod embedded;
 mod examples;
 mod over_http;
+mod rest_contract;
 mod transports;
 mod vectors;

@@ -120,8 +120,9 @@ mod tests {
 
     #[test]
     fn a_failure_names_the_line() {
-        let error = cargo("no-such-command-of-cargo").run().unwrap_err();
-        assert!(error.contains("`cargo no-such-command-of-cargo` failed"), "{error}");
+        let nothing: [&str; 0] = [];
+        let error = program("false", nothing).run().unwrap_err();
+        assert!(error.contains("`false` failed"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One call: the request from an operation and its parts, the deadline, and the answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,7 +8,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, USER_AGE
 use http::{HeaderName, HeaderValue, Request, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use promptops_transport::{RetryRule, Transport, TransportError, TransportErrorKind};
-use promptops_types::{ClientConfig, Error, ErrorCode, ErrorContext};
+use promptops_types::{ClientConfig, Error, ErrorCode, ErrorContext, PromptResponse};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -41,6 +42,16 @@ pub(crate) struct Answer<T> {
     pub(crate) etag: Option<String>,
     response: Response<Bytes>,
     request_id: String,
+}
+
+impl Answer<PromptResponse> {
+    /// The prompt, if it is one: every prompt has an id.
+    pub(crate) fn prompt(self) -> Result<Arc<PromptResponse>, Error> {
+        if self.data.id.is_empty() {
+            return Err(self.refuse("the prompt has no `id`"));
+        }
+        Ok(Arc::new(self.data))
+    }
 }
 
 impl<T> Answer<T> {

@@ -42,7 +42,6 @@ pub struct CompatibilityRequest {
 
 /// How well a prompt fits each model that was asked for.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
 #[non_exhaustive]
 pub struct CompatibilityReport {
     /// One entry a model, in the order asked.

@@ -76,18 +76,21 @@ impl FromStr for SortOrder {
 
 /// One page of a list: each prompt at its latest version.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
 #[non_exhaustive]
 pub struct PromptPage {
     /// The prompts.
     pub prompts: Vec<Arc<PromptResponse>>,
     /// How many prompts there are on all pages.
+    #[serde(default)]
     pub total: u64,
     /// Most prompts a page holds.
+    #[serde(default)]
     pub limit: u64,
     /// How many were skipped.
+    #[serde(default)]
     pub offset: u64,
     /// Whether more follow.
+    #[serde(default)]
     pub has_more: bool,
 }
 
@@ -179,18 +182,20 @@ impl BatchRequest {
 
 /// What a batch found. One missing prompt never fails the rest.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
 #[non_exhaustive]
 pub struct BatchResponse {
     /// Found prompts, by the id that was asked for; `id@selector` where a version was.
     pub prompts: BTreeMap<String, Arc<PromptResponse>>,
     /// Why the others were not found, by the same ids.
+    #[serde(default)]
     pub errors: BTreeMap<String, ErrorBody>,
     /// Version numbers by the same ids, highest first, if asked for.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub versions: BTreeMap<String, Vec<String>>,
     /// How many were asked for.
+    #[serde(default)]
     pub total_requested: u64,
     /// How many were found.
+    #[serde(default)]
     pub total_found: u64,
 }

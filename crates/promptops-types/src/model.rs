@@ -71,12 +71,13 @@ impl ModelInfo {
 
 /// Every model a registry knows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
 #[non_exhaustive]
 pub struct ModelCatalogue {
     /// Where the facts were read.
+    #[serde(default)]
     pub source: String,
     /// The day they were read, `YYYY-MM-DD`.
+    #[serde(default)]
     pub date: String,
     /// The models, by provider and name.
     pub models: Vec<ModelInfo>,

@@ -36,7 +36,7 @@ impl CreatePrompt {
         let project_id = project(&self.client, self.project);
         let call = Call::new(&CREATE_PROMPT).segment("prompts");
         let call = call.json(&Body { project_id, prompt: self.prompt })?;
-        call.send(&self.client).await.map(|answer| Arc::new(answer.data))
+        call.send(&self.client).await?.prompt()
     }
 }
 

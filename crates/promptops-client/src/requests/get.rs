@@ -49,12 +49,9 @@ impl GetPrompt {
         let Self { client, id, selection, fallback } = self;
         let fetched = async {
             let call = selection.apply(&client, Call::prompt(&GET_PROMPT, &id))?;
-            let answer = call.send::<PromptResponse>(&client).await?;
-            if answer.data.id.is_empty() {
-                return Err(answer.refuse("the prompt has no `id`"));
-            }
-            let (source, age) = (Source::Network, Duration::ZERO);
-            Ok(Fetched { value: Arc::new(answer.data), source, age, etag: answer.etag })
+            let mut answer = call.send::<PromptResponse>(&client).await?;
+            let (source, age, etag) = (Source::Network, Duration::ZERO, answer.etag.take());
+            Ok(Fetched { value: answer.prompt()?, source, age, etag })
         };
         match (fetched.await, fallback) {
             (Err(_), Some(value)) => {

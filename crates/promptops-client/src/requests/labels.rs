@@ -101,12 +101,17 @@ impl SetLabel {
 
     async fn send(self) -> Result<Option<Label>, Error> {
         let project_id = project(&self.client, self.project);
+        let may_be_gone = matches!(self.target, Target::Undo(_));
         let call = Call::prompt(&SET_LABEL, &self.id)
             .segment("labels")
             .segment(&self.label)
             .if_match(self.if_match)
             .json(&Body { project_id, target: self.target })?;
-        call.send(&self.client).await.map(|answer| answer.data)
+        let answer = call.send::<Option<Label>>(&self.client).await?;
+        if answer.data.is_none() && !may_be_gone {
+            return Err(answer.refuse("there is no label in it"));
+        }
+        Ok(answer.data)
     }
 }
 

@@ -87,8 +87,7 @@ impl UpdatePrompt {
     async fn send(mut self) -> Result<Arc<PromptResponse>, Error> {
         self.body.project_id = project(&self.client, self.project);
         let call = Call::prompt(&UPDATE_PROMPT, &self.id).if_match(self.if_match);
-        let answer = call.json(&self.body)?.send(&self.client).await?;
-        Ok(Arc::new(answer.data))
+        call.json(&self.body)?.send(&self.client).await?.prompt()
     }
 }
 
