@@ -38,6 +38,7 @@ fn prompt() -> Value {
     json!({"id": "p-1", "slug": "a/b", "content": "Hi {{ n }}", "version": "1.0.0"})
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, one entry an operation")]
 fn operations() -> Vec<Operation> {
     vec![
         Operation {
