@@ -20,6 +20,7 @@ mod secret;
 mod selector;
 mod stats;
 mod timestamp;
+mod validation_issue;
 mod variables;
 mod version;
 
@@ -34,7 +35,7 @@ pub use config::{
 pub use config_patch::ConfigPatch;
 pub use diff::PromptDiff;
 pub use envelope::{ErrorBody, Failure, ResponseMetadata, Success};
-pub use error::{Error, ErrorContext, ErrorKind, ValidationIssue};
+pub use error::{Error, ErrorContext, ErrorKind};
 pub use health::{DependencyHealth, HealthState, HealthStatus};
 pub use label::{Label, LabelName, LabelTarget};
 pub use list::{BatchEntry, BatchRequest, BatchResponse, PromptPage, SortBy, SortOrder};
@@ -46,6 +47,7 @@ pub use secret::Secret;
 pub use selector::{Selector, SelectorError};
 pub use stats::{CacheStats, ClientStats, TelemetrySummary};
 pub use timestamp::{Timestamp, TimestampError};
+pub use validation_issue::ValidationIssue;
 pub use variables::PromptVariables;
 pub use version::{Version, VersionError};
 
