@@ -19,8 +19,9 @@ use crate::placeholder::PositionCursor;
 
 /// What one render may cost. The engine takes one unit for an instruction and one for each 64
 /// bytes of text it makes (its `Environment::set_fuel`), so this is at most 100 000 instructions
-/// or 6.1 MiB, and a few milliseconds. What it does not count is the length of two texts that are
-/// compared: a loop that compares megabytes can take close to a second.
+/// or 6.1 MiB, and a few milliseconds. What it does not count is the size of what is compared
+/// or looped over. A loop that does nothing else took 0.8 s with a text of 1 MiB, 8 s with 7 MiB,
+/// and 54 s with two nested lists of 100 000 numbers: the caller's variables bound it, not this.
 pub(crate) const FUEL: u64 = 100_000;
 
 /// Deepest nesting of macros and loops.
