@@ -67,6 +67,13 @@ fn operations() -> Vec<Operation> {
             gives: json!("Hi Ann"),
         },
         Operation {
+            name: "validate_prompt",
+            call: |c| called(c.validate_prompt("a/b").version("v1")),
+            expects: || given("GET", "/prompts/a%2Fb").and(query_param("version", "v1")),
+            answer: || json!({"id": "p-1", "content": "Hi {{ n }}", "variables": ["n"]}),
+            gives: json!(true),
+        },
+        Operation {
             name: "list_prompts",
             call: |c| {
                 let request = c.list_prompts().module("m").skip(2).limit(3).sort_by(SortBy::Name);
@@ -177,6 +184,33 @@ fn operations() -> Vec<Operation> {
             gives: json!("eu/west"),
         },
         Operation {
+            name: "set_label_weights",
+            call: |c| {
+                let request = c.set_label_weights("a/b", "l", [("1.0.0", 9), ("1.1.0", 1)]);
+                called(async { Ok(request.await?.map(|label| label.label)) })
+            },
+            expects: || {
+                given("PUT", "/prompts/a%2Fb/labels/l")
+                    .and(header_exists("idempotency-key"))
+                    .and(body_partial_json(json!({"weights": {"1.0.0": 9, "1.1.0": 1}})))
+            },
+            answer: || json!({"label": "l", "weights": {"1.0.0": 9, "1.1.0": 1}}),
+            gives: json!("l"),
+        },
+        Operation {
+            name: "undo_label",
+            call: |c| {
+                let request = c.undo_label("a/b", "l");
+                called(async { Ok(request.await?.map(|label| label.label)) })
+            },
+            expects: || {
+                given("PUT", "/prompts/a%2Fb/labels/l")
+                    .and(body_partial_json(json!({"undo": true})))
+            },
+            answer: || json!({"label": "l", "version": "1.0.0"}),
+            gives: json!("l"),
+        },
+        Operation {
             name: "remove_label",
             call: |c| called(c.remove_label("a/b", "l")),
             expects: || given("DELETE", "/prompts/a%2Fb/labels/l"),
@@ -262,13 +296,23 @@ async fn every_operation_makes_the_right_error_of_every_status() {
         (403, "AUTHORIZATION_ERROR", ErrorKind::Authorization),
         (404, "PROMPT_NOT_FOUND", ErrorKind::PromptNotFound),
         (404, "NOT_FOUND", ErrorKind::NotFound),
+        (405, "METHOD_NOT_ALLOWED", ErrorKind::Validation),
+        (408, "TIMEOUT", ErrorKind::Server),
         (409, "VERSION_EXISTS", ErrorKind::Conflict),
+        (410, "NOT_FOUND", ErrorKind::NotFound),
         (412, "PRECONDITION_FAILED", ErrorKind::Conflict),
         (413, "PAYLOAD_TOO_LARGE", ErrorKind::Validation),
+        (414, "URI_TOO_LONG", ErrorKind::Validation),
+        (415, "UNSUPPORTED_MEDIA_TYPE", ErrorKind::Validation),
         (422, "VALIDATION_ERROR", ErrorKind::Validation),
+        (422, "IDEMPOTENCY_MISMATCH", ErrorKind::Validation),
+        (431, "HEADERS_TOO_LARGE", ErrorKind::Validation),
         (429, "RATE_LIMIT_ERROR", ErrorKind::RateLimit),
         (500, "INTERNAL_ERROR", ErrorKind::Server),
+        (502, "BAD_GATEWAY", ErrorKind::Server),
         (503, "UNAVAILABLE", ErrorKind::Server),
+        (504, "GATEWAY_TIMEOUT", ErrorKind::Server),
+        (507, "STORAGE_FULL", ErrorKind::Server),
     ] {
         let (server, client) = server().await;
         let error = json!({"success": false, "metadata": {"request_id": "r-1"},
@@ -276,7 +320,13 @@ async fn every_operation_makes_the_right_error_of_every_status() {
         let answer = ResponseTemplate::new(status).set_body_json(error);
         Mock::given(any()).respond_with(answer).mount(&server).await;
         for operation in operations() {
-            let error = (operation.call)(&client).await.unwrap_err();
+            let answered = (operation.call)(&client).await;
+            // That a prompt is not there is what it was asked for.
+            if operation.name == "validate_prompt" && kind == ErrorKind::PromptNotFound {
+                assert_eq!(answered.unwrap(), json!(false));
+                continue;
+            }
+            let error = answered.unwrap_err();
             let name = operation.name;
             assert_eq!(
                 (error.kind(), error.code(), error.status()),
@@ -300,6 +350,7 @@ async fn no_operation_takes_an_empty_envelope_for_an_answer() {
             // What only says that it was done has nothing to read.
             let says_nothing = match operation.name {
                 "delete_prompt" => body == "{}",
+                "undo_label" => body == "null",
                 "remove_label" => matches!(body, "{}" | "null"),
                 _ => false,
             };

@@ -6,9 +6,11 @@ use crate::command::{cargo, program};
 /// Examples run to their end without a server; the quickstart first.
 const EXAMPLES: [&str; 3] = ["quickstart", "custom_transport", "middleware"];
 
-const FEATURE_CHECKS: [&str; 6] = [
+const FEATURE_CHECKS: [&str; 8] = [
     "check -p promptops-template --no-default-features",
     "check -p promptops-transport --no-default-features",
+    "check -p promptops-transport --no-default-features --features hyper",
+    "check -p promptops-transport --no-default-features --features http2,platform-roots",
     "check -p promptops-client --no-default-features",
     "check -p promptops-client --no-default-features --features hyper",
     "check -p promptops-client --no-default-features --features embedded",
@@ -21,7 +23,17 @@ pub(crate) fn run() -> Outcome {
     for example in EXAMPLES {
         cargo(&format!("run --quiet --example {example}")).run()?;
     }
-    FEATURE_CHECKS.into_iter().try_for_each(|line| cargo(line).run())
+    FEATURE_CHECKS.into_iter().try_for_each(|line| cargo(line).run())?;
+    signature_vectors()
+}
+
+/// The vectors of signed requests, computed again by two programs that share nothing with ours.
+fn signature_vectors() -> Outcome {
+    if program("python3", ["--version"]).works() && program("openssl", ["version"]).works() {
+        return program("python3", ["tests/vectors/signatures.py", "--check"]).run();
+    }
+    println!("skipped: tests/vectors/signatures.py --check (it needs python3 and openssl)");
+    Ok(())
 }
 
 /// `SQLite` is compiled in, from C.

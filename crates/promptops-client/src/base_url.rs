@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use http::Uri;
 use promptops_types::Error;
 
+/// What stands for the URL of a registry in this process. `.invalid` never resolves (RFC 2606).
+pub(crate) const IN_PROCESS: &str = "http://in-process.invalid/v1";
+
 /// Where a registry is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BaseUrl {

@@ -1,6 +1,9 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use promptops_transport::{SharedTransport, Transport};
+use promptops_transport::{
+    Bearer, Credential, Middleware, Pipeline, SharedMiddleware, SharedTransport, Signed, Transport,
+};
 use promptops_types::{
     CacheConfig, ClientConfig, Error, RetryConfig, Secret, SystemTime, TelemetryConfig,
 };
@@ -27,6 +30,9 @@ pub struct ClientBuilder {
     project: Option<String>,
     config: ClientConfig,
     transport: Option<SharedTransport>,
+    credential: Option<Arc<dyn Credential>>,
+    per_call: Vec<SharedMiddleware>,
+    per_attempt: Vec<SharedMiddleware>,
 }
 
 impl ClientBuilder {
@@ -43,7 +49,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Secret that signs requests.
+    /// Secret that signs requests, by [`Signed::new`]. For a registry that knows only the first form
+    /// of signature, set a [`credential`](Self::credential).
     pub fn secret_key(mut self, key: impl Into<Secret>) -> Self {
         self.secret_key = Some(key.into());
         self
@@ -97,6 +104,24 @@ impl ClientBuilder {
         self
     }
 
+    /// Proves who asks in a way of your own, in the place of `api_key` and `secret_key`.
+    pub fn credential(mut self, credential: impl Credential) -> Self {
+        self.credential = Some(Arc::new(credential));
+        self
+    }
+
+    /// Adds a middleware that runs once a call; where, is told at [`Pipeline`].
+    pub fn per_call(mut self, middleware: impl Middleware) -> Self {
+        self.per_call.push(SharedMiddleware::new(middleware));
+        self
+    }
+
+    /// Adds a middleware that runs once an attempt; where, is told at [`Pipeline`].
+    pub fn per_attempt(mut self, middleware: impl Middleware) -> Self {
+        self.per_attempt.push(SharedMiddleware::new(middleware));
+        self
+    }
+
     /// Checks every setting and builds the client. Opens no socket; an embedded registry's file is
     /// opened here, which blocks while it lasts.
     ///
@@ -135,7 +160,39 @@ impl ClientBuilder {
             }
             (url, None) => embedded(url)?,
         };
-        Ok(PromptOpsClient::assemble(config, &url, transport, SystemTime))
+        let mut pipeline = Pipeline::new(transport, &config.retry);
+        if let BaseUrl::Http(url) = &url {
+            warn_of_plain_http(url);
+            // A registry in this process has no outages to be spared from, and asks for no key.
+            pipeline = pipeline.circuit_breaker();
+            pipeline = match self.credential {
+                Some(credential) => pipeline.credential(credential),
+                None => authorized(pipeline, &config)?,
+            };
+        }
+        let pipeline = self.per_call.into_iter().fold(pipeline, Pipeline::per_call);
+        let pipeline = self.per_attempt.into_iter().fold(pipeline, Pipeline::per_attempt);
+        Ok(PromptOpsClient::assemble(config, &url, pipeline, SystemTime))
+    }
+}
+
+/// Adds the credential that the keys give.
+fn authorized(pipeline: Pipeline, config: &ClientConfig) -> Result<Pipeline, Error> {
+    let refused = |error| Error::config("api_key", error);
+    Ok(match (&config.api_key, &config.secret_key) {
+        (Some(key), Some(secret)) => {
+            pipeline.credential(Signed::new(key, secret).map_err(refused)?)
+        }
+        (Some(key), None) => pipeline.credential(Bearer::new(key).map_err(refused)?),
+        (None, _) => pipeline,
+    })
+}
+
+/// Prompts over plain HTTP to another machine are read, and changed, by whoever is between.
+fn warn_of_plain_http(url: &str) {
+    let Ok(uri) = url.parse::<http::Uri>() else { return };
+    if uri.scheme_str() == Some("http") && !promptops_transport::is_loopback(&uri) {
+        tracing::warn!(%url, "this registry is talked to over plain HTTP; use https");
     }
 }
 
@@ -162,7 +219,7 @@ fn http(_: &str) -> Result<SharedTransport, Error> {
 
 #[cfg(feature = "embedded")]
 fn embedded(url: &BaseUrl) -> Result<SharedTransport, Error> {
-    crate::embedded::EmbeddedTransport::open(url).map(SharedTransport::new)
+    crate::embedded::EmbeddedTransport::open_parsed(url).map(SharedTransport::new)
 }
 
 #[cfg(not(feature = "embedded"))]

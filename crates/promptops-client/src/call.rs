@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, USER_AGENT};
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_MATCH, USER_AGENT};
+use http::{HeaderName, Request, Response};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use promptops_transport::{RetryRule, Transport, TransportError, TransportErrorKind};
-use promptops_types::{ClientConfig, Error, ErrorCode, ErrorContext, PromptResponse};
+use promptops_transport::{
+    Deadline, Idempotent, RetryRule, Transport, TransportError, TransportErrorKind,
+};
+use promptops_types::{Error, ErrorCode, ErrorContext, PromptResponse};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::PromptOpsClient;
-use crate::decode::{Origin, decode, undecodable};
-use crate::operation::Operation;
+use crate::decode::{Origin, decode, told_request_id, undecodable};
+use crate::operation::{Operation, Repeat};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -30,9 +32,12 @@ pub(crate) struct Call {
     path: String,
     query: String,
     if_match: Option<String>,
-    body: Option<Vec<u8>>,
+    idempotency_key: Option<String>,
+    body: Option<Bytes>,
     /// What an error about a missing prompt names.
     prompt_id: Option<String>,
+    /// A segment that names something else than it says: nothing is sent.
+    misleading: Option<String>,
 }
 
 /// A decoded answer.
@@ -64,9 +69,16 @@ impl<T> Answer<T> {
 impl Call {
     /// A call below `/client`.
     pub(crate) fn new(operation: &'static Operation) -> Self {
-        let path = "/client".to_owned();
-        let (query, if_match, body, prompt_id) = (String::new(), None, None, None);
-        Self { operation, path, query, if_match, body, prompt_id }
+        Self {
+            operation,
+            path: "/client".to_owned(),
+            query: String::new(),
+            if_match: None,
+            idempotency_key: None,
+            body: None,
+            prompt_id: None,
+            misleading: None,
+        }
     }
 
     /// A call below `/client/prompts/{id}`.
@@ -76,14 +88,13 @@ impl Call {
         call
     }
 
-    /// Adds a path segment, encoded. `.` and `..` too, which a URL would drop.
+    /// Adds a path segment, encoded. What URLs drop, encoded or not, would name another thing.
     pub(crate) fn segment(mut self, segment: &str) -> Self {
-        self.path.push('/');
-        if matches!(segment, "." | "..") {
-            self.path.push_str(&segment.replace('.', "%2E"));
-        } else {
-            self.path.extend(utf8_percent_encode(segment, SEGMENT));
+        if matches!(segment, "" | "." | "..") {
+            self.misleading.get_or_insert_with(|| segment.to_owned());
         }
+        self.path.push('/');
+        self.path.extend(utf8_percent_encode(segment, SEGMENT));
         self
     }
 
@@ -104,6 +115,12 @@ impl Call {
         self
     }
 
+    /// Sets the key by which the registry knows the write again; one of its own unless given.
+    pub(crate) fn idempotency_key(mut self, key: Option<String>) -> Self {
+        self.idempotency_key = key;
+        self
+    }
+
     /// Sets the body.
     pub(crate) fn json(mut self, body: &impl Serialize) -> Result<Self, Error> {
         let body = serde_json::to_vec(body).map_err(|error| {
@@ -111,23 +128,32 @@ impl Call {
             let context = context.source(error).into();
             Error::Validation { validation_errors: Vec::new(), context }
         })?;
-        self.body = Some(body);
+        self.body = Some(body.into());
         Ok(self)
     }
 
-    /// Sends the request under the call's deadline and decodes the answer.
+    /// Sends the request under the client's deadline and decodes the answer.
     pub(crate) async fn send<T: DeserializeOwned>(
         self,
         client: &PromptOpsClient,
     ) -> Result<Answer<T>, Error> {
-        if let Some(id) = self.prompt_id.as_deref().filter(|id| matches!(*id, "" | "." | "..")) {
-            return Err(no_such_prompt(id));
+        let deadline = client.deadline();
+        self.send_by(client, deadline).await
+    }
+
+    /// The same, under a deadline that several requests share.
+    pub(crate) async fn send_by<T: DeserializeOwned>(
+        mut self,
+        client: &PromptOpsClient,
+        deadline: Deadline,
+    ) -> Result<Answer<T>, Error> {
+        if let Some(segment) = &self.misleading {
+            return Err(self.no_such_thing(segment));
         }
         let id = uuid::Uuid::new_v4().to_string();
-        let config = client.config();
-        let request = self.request(client, &config, &id)?;
+        let request = self.request(client, deadline, &id)?;
         let sent = client.pipeline().send(request).await;
-        let response = sent.map_err(|error| self.failed(error, config.timeout, &id))?;
+        let response = sent.map_err(|error| self.failed(error, client.config().timeout, &id))?;
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
         let etag = etag.map(str::to_owned);
         let origin = Origin {
@@ -136,32 +162,42 @@ impl Call {
             now: client.time().now(),
         };
         let data = decode(&response, &origin)?;
-        Ok(Answer { data, etag, response, request_id: id })
+        let request_id = told_request_id(response.headers()).unwrap_or(id);
+        Ok(Answer { data, etag, response, request_id })
     }
 
     /// The error of a call that got no answer.
     fn failed(&self, error: TransportError, timeout: Duration, id: &str) -> Error {
         let operation = self.operation.name;
         let attempts = error.attempts();
-        let context = |code, message| {
-            ErrorContext::new(code, message).request_id(Some(id.to_owned())).attempts(attempts)
+        let context = |code, message, error: TransportError| {
+            let kind = error.kind();
+            let retryable =
+                kind.retry_rule() != RetryRule::Never || kind == TransportErrorKind::CircuitOpen;
+            let context = ErrorContext::new(code, message).retryable(retryable);
+            let context = context.retry_after(error.retry_after()).source(error);
+            Box::new(context.request_id(Some(id.to_owned())).attempts(attempts))
         };
-        if error.kind() == TransportErrorKind::Timeout {
-            let message = format!("{operation} did not finish within {timeout:?}: {error}");
-            let context = context(ErrorCode::Timeout, message).retryable(true).source(error);
-            return Error::Timeout { timeout, context: context.into() };
-        }
-        let retryable = error.kind().retry_rule() != RetryRule::Never
-            || error.kind() == TransportErrorKind::CircuitOpen;
         let message = format!("{operation} failed: {error}");
-        let context = context(ErrorCode::Network, message).retryable(retryable).source(error);
-        Error::Network { context: context.into() }
+        match error.kind() {
+            TransportErrorKind::Timeout => {
+                let message = format!("{operation} did not finish within {timeout:?}: {error}");
+                Error::Timeout { timeout, context: context(ErrorCode::Timeout, message, error) }
+            }
+            TransportErrorKind::InvalidResponse => {
+                Error::Decode { context: context(ErrorCode::Decode, message, error) }
+            }
+            TransportErrorKind::InvalidRequest => {
+                Error::Config { context: context(ErrorCode::Config, message, error) }
+            }
+            _ => Error::Network { context: context(ErrorCode::Network, message, error) },
+        }
     }
 
     fn request(
-        &self,
+        &mut self,
         client: &PromptOpsClient,
-        config: &ClientConfig,
+        deadline: Deadline,
         id: &str,
     ) -> Result<Request<Bytes>, Error> {
         let uri = format!("{}{}{}", client.base(), self.path, self.query);
@@ -171,38 +207,40 @@ impl Call {
             .header(ACCEPT, "application/json")
             .header(USER_AGENT, AGENT)
             .header(REQUEST_ID, id);
-        if let Some(key) = &config.api_key {
-            // Marked sensitive, so that no log of headers shows it.
-            if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", key.expose())) {
-                value.set_sensitive(true);
-                request = request.header(AUTHORIZATION, value);
-            }
-        }
         if let Some(etag) = &self.if_match {
             request = request.header(IF_MATCH, etag);
         }
-        if self.operation.has_idempotency_key {
-            request = request.header(IDEMPOTENCY_KEY, uuid::Uuid::new_v4().to_string());
+        match self.operation.repeat {
+            Repeat::ByMethod => {}
+            Repeat::Reads => request = request.extension(Idempotent),
+            Repeat::Keyed => {
+                let key = self.idempotency_key.take();
+                let key = key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+                request = request.header(IDEMPOTENCY_KEY, key);
+            }
         }
         if self.body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        request = request.extension(client.pipeline().deadline(config.timeout));
-        let body = self.body.clone().map(Bytes::from).unwrap_or_default();
-        request.body(body).map_err(|error| {
+        let body = self.body.take().unwrap_or_default();
+        request.extension(deadline).body(body).map_err(|error| {
             let message = "the request cannot be sent: a header or the path is not valid";
             let context = ErrorContext::new(ErrorCode::BadRequest, message).source(error);
             Error::Validation { validation_errors: Vec::new(), context: context.into() }
         })
     }
-}
 
-/// No prompt can have this id, and as a path segment it would name something else.
-fn no_such_prompt(id: &str) -> Error {
-    let context = ErrorContext::new(ErrorCode::PromptNotFound, format!("no prompt can be `{id}`"));
-    Error::PromptNotFound {
-        prompt_id: id.to_owned(),
-        suggested_prompts: Vec::new(),
-        context: context.into(),
+    /// Nothing can have this name, and as a path segment it would name something else.
+    fn no_such_thing(&self, name: &str) -> Error {
+        if self.prompt_id.as_deref() == Some(name) {
+            let message = format!("no prompt can be `{name}`");
+            return Error::PromptNotFound {
+                prompt_id: name.to_owned(),
+                suggested_prompts: Vec::new(),
+                context: ErrorContext::new(ErrorCode::PromptNotFound, message).into(),
+            };
+        }
+        let message = format!("nothing can be named `{name}`");
+        Error::NotFound { context: ErrorContext::new(ErrorCode::NotFound, message).into() }
     }
 }

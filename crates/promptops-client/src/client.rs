@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use promptops_transport::{Pipeline, SharedTransport};
+use promptops_transport::{CircuitState, Deadline, Pipeline};
 use promptops_types::{
     BatchEntry, ClientConfig, Error, ModelProvider, NewPrompt, PromptUpdate, PromptVariables,
     TimeSource, ValidationIssue,
@@ -9,7 +9,7 @@ use promptops_types::{
 use serde::Serialize;
 
 use crate::ClientBuilder;
-use crate::base_url::BaseUrl;
+use crate::base_url::{BaseUrl, IN_PROCESS};
 use crate::requests::{
     CreatePrompt, DeletePrompt, DiffPrompt, GetModelCompatibility, GetPrompt, GetPrompts, Labels,
     ListModels, ListPrompts, PromptVersions, RemoveLabel, RenderPrompt, SetLabel, UpdatePrompt,
@@ -38,9 +38,6 @@ struct Inner {
     pipeline: Pipeline,
     time: Box<dyn TimeSource>,
 }
-
-/// What stands for the host of a registry in this process. `.invalid` never resolves (RFC 2606).
-const IN_PROCESS: &str = "http://in-process.invalid/v1";
 
 impl PromptOpsClient {
     /// A client of the default registry.
@@ -79,18 +76,12 @@ impl PromptOpsClient {
     pub(crate) fn assemble(
         config: ClientConfig,
         url: &BaseUrl,
-        transport: SharedTransport,
+        pipeline: Pipeline,
         time: impl TimeSource,
     ) -> Self {
         let base = match url {
             BaseUrl::Http(url) => url.clone(),
             BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory => IN_PROCESS.to_owned(),
-        };
-        let pipeline = Pipeline::new(transport, &config.retry);
-        // A registry in this process has no outages to be spared from.
-        let pipeline = match url {
-            BaseUrl::Http(_) => pipeline.circuit_breaker(),
-            BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory => pipeline,
         };
         let (config, time) = (Arc::new(config), Box::new(time));
         Self { inner: Arc::new(Inner { config, base, pipeline, time }) }
@@ -107,6 +98,17 @@ impl PromptOpsClient {
 
     pub(crate) fn pipeline(&self) -> &Pipeline {
         &self.inner.pipeline
+    }
+
+    /// The deadline of a call that begins now.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.inner.pipeline.deadline(self.inner.config.timeout)
+    }
+
+    /// Whether calls are made: while a registry over HTTP only fails, it is left alone.
+    pub fn circuit_state(&self) -> CircuitState {
+        let base = self.inner.base.parse();
+        base.map_or(CircuitState::Closed, |uri| self.inner.pipeline.circuit_state(&uri))
     }
 
     pub(crate) fn time(&self) -> &dyn TimeSource {

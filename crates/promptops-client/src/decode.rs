@@ -4,19 +4,27 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
-use promptops_transport::{Attempts, retry_after};
-use promptops_types::{Error, ErrorCode, ErrorContext, Success, Timestamp, ValidationIssue};
-use serde::Deserialize;
+use http::{HeaderMap, Response, StatusCode};
+use promptops_transport::{Attempts, excerpt, retry_after};
+use promptops_types::{
+    Error, ErrorBody, ErrorCode, ErrorContext, Success, Timestamp, ValidationIssue,
+};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
-/// Characters of an unreadable body that an error shows.
-const EXCERPT: usize = 200;
+/// Largest body that is looked into for an error, in bytes. As values it takes many times the room.
+const MOST_ERROR_BYTES: usize = 256 * 1024;
+
+/// Most characters of a registry's own words in an error.
+const MOST_MESSAGE_CHARS: usize = 2000;
+
+/// Most suggestions that an error holds.
+const MOST_SUGGESTIONS: usize = 5;
 
 /// Longest wait that is told: a year. What a server sends beyond it is a mistake.
-const LONGEST_WAIT: u64 = 365 * 24 * 3600;
+const LONGEST_WAIT: Duration = Duration::from_hours(365 * 24);
 
 /// The wait of a 429 that names none.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
@@ -27,10 +35,15 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 #[serde(default)]
 struct Envelope<'b> {
     success: Option<Value>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "present")]
     data: Option<&'b RawValue>,
     error: Option<Value>,
     metadata: Option<Value>,
+}
+
+/// Data that is there and `null` is not the same as none.
+fn present<'de: 'b, 'b, D: Deserializer<'de>>(from: D) -> Result<Option<&'b RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 impl<'b> Envelope<'b> {
@@ -49,9 +62,19 @@ impl<'b> Envelope<'b> {
     }
 
     fn request_id(&self) -> Option<String> {
-        let id = self.metadata.as_ref()?.get("request_id")?.as_str()?;
-        (!id.is_empty()).then(|| id.to_owned())
+        request_id(self.metadata.as_ref()?.get("request_id")?.as_str()?)
     }
+}
+
+/// The id under which the registry says it logged a request, by its header.
+pub(crate) fn told_request_id(headers: &HeaderMap) -> Option<String> {
+    request_id(headers.get("x-request-id")?.to_str().ok()?)
+}
+
+/// An id as one could have been sent.
+fn request_id(text: &str) -> Option<String> {
+    let is_one = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    is_one.then(|| text.to_owned())
 }
 
 /// What an answer belongs to.
@@ -74,12 +97,17 @@ pub(crate) fn decode<T: DeserializeOwned>(
     if !status.is_success() {
         return Err(failed(response, origin));
     }
+    if status == StatusCode::NO_CONTENT && body.is_empty() {
+        let nothing = serde_json::from_str("null").or_else(|_| serde_json::from_str("{}"));
+        return nothing.map_err(|error| undecodable(response, origin.request_id, &error));
+    }
     // The usual case in one pass.
     if let Ok(Success { success: true, data, .. }) = serde_json::from_slice::<Success<T>>(body) {
         return Ok(data);
     }
     let envelope = Envelope::read(body);
-    if envelope.success == Some(Value::Bool(false)) {
+    let has_failed = envelope.error.is_some() && envelope.data.is_none();
+    if has_failed || envelope.success == Some(Value::Bool(false)) {
         return Err(failed(response, origin));
     }
     let decoded = match envelope.data {
@@ -101,8 +129,9 @@ pub(crate) fn undecodable(
         "the answer is not what the contract says: {reason}; it begins `{}`",
         excerpt(response.body())
     );
+    let told = told_request_id(response.headers());
     let context = ErrorContext::new(ErrorCode::Decode, message)
-        .request_id(Some(request_id.to_owned()))
+        .request_id(told.or_else(|| Some(request_id.to_owned())))
         .status(response.status().as_u16())
         .attempts(attempts(response));
     Error::Decode { context: context.into() }
@@ -111,24 +140,36 @@ pub(crate) fn undecodable(
 /// The error that an answer means.
 fn failed(response: &Response<Bytes>, origin: &Origin<'_>) -> Error {
     let (status, body) = (response.status(), response.body());
-    let envelope = Envelope::read(body);
+    let looked_at = if body.len() > MOST_ERROR_BYTES { &[][..] } else { body };
+    let mut envelope = Envelope::read(looked_at);
     // The error in its envelope, or bare.
-    let told = envelope.error.clone().or_else(|| serde_json::from_slice(body).ok());
-    let text = |name: &str| told.as_ref()?.get(name)?.as_str().map(str::to_owned);
-    let plain = told.as_ref().and_then(Value::as_str).map(str::to_owned);
-    let message = text("message").or(plain).unwrap_or_else(|| match excerpt(body) {
-        excerpt if excerpt.is_empty() => format!("the registry answered {status}"),
-        excerpt => format!("the registry answered {status}: {excerpt}"),
-    });
-    let details = told.as_ref().and_then(|error| error.get("details")?.as_object().cloned());
-    let code = text("code").map_or_else(|| default_code(status), ErrorCode::from);
+    let told = envelope.error.take().or_else(|| serde_json::from_slice(looked_at).ok());
+    let ErrorBody { code, message, details } = told.unwrap_or_default().into();
+    let code = if code.as_str().is_empty() {
+        default_code(status)
+    } else if code.is_known() {
+        code
+    } else {
+        ErrorCode::from(readable(code.as_str()))
+    };
+    // A failure under a status of success: the code says more.
+    let status_code = match code.status() {
+        Some(told) if status.is_success() => told,
+        _ => status.as_u16(),
+    };
+    let message = match (readable(&message), excerpt(body)) {
+        (message, _) if !message.is_empty() => message,
+        (_, excerpt) if !excerpt.is_empty() => format!("the registry answered {status}: {excerpt}"),
+        _ => format!("the registry answered {status}"),
+    };
+    let request_id = envelope.request_id().or_else(|| told_request_id(response.headers()));
     let context = ErrorContext::new(code, message)
-        .details(details.unwrap_or_default())
-        .request_id(Some(envelope.request_id().unwrap_or_else(|| origin.request_id.to_owned())))
+        .request_id(request_id.or_else(|| Some(origin.request_id.to_owned())))
         .status(status.as_u16())
         .attempts(attempts(response))
-        .retryable(matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504));
-    variant(response, context, origin)
+        .retry_after(retry_after(response.headers(), origin.now))
+        .retryable(matches!(status_code, 408 | 429 | 500 | 502 | 503 | 504));
+    variant(status_code, context, details, origin)
 }
 
 /// How many attempts the answer took.
@@ -136,64 +177,78 @@ fn attempts(response: &Response<Bytes>) -> u32 {
     response.extensions().get::<Attempts>().map_or(1, |attempts| attempts.0)
 }
 
-fn variant(response: &Response<Bytes>, context: ErrorContext, origin: &Origin<'_>) -> Error {
-    let status_code = response.status().as_u16();
-    let context = Box::new(context);
-    let detail =
-        |name: &str| Error::Decode { context: context.clone() }.details().get(name).cloned();
+fn variant(
+    status_code: u16,
+    context: ErrorContext,
+    details: Map<String, Value>,
+    origin: &Origin<'_>,
+) -> Error {
+    let text = |name: &str| details.get(name).and_then(Value::as_str).map(readable);
+    let list = |name: &str| details.get(name).and_then(Value::as_array).map_or(&[][..], |all| all);
     match status_code {
-        401 => Error::Authentication { context },
-        403 => Error::Authorization { context },
+        401 => Error::Authentication { context: context.details(details).into() },
+        403 => Error::Authorization { context: context.details(details).into() },
         404 | 410 => {
             let about_prompt = *context.code() == ErrorCode::PromptNotFound
                 || (!context.code().is_known() && origin.prompt_id.is_some());
             if !about_prompt {
-                return Error::NotFound { context };
+                return Error::NotFound { context: context.details(details).into() };
             }
-            let named = detail("prompt_id").and_then(|id| id.as_str().map(str::to_owned));
-            let suggested = detail("suggested_prompts").map(serde_json::from_value::<Vec<String>>);
+            let asked = || origin.prompt_id.map(str::to_owned);
+            let suggested = list("suggested_prompts").iter().filter_map(Value::as_str);
             Error::PromptNotFound {
-                prompt_id: named.or(origin.prompt_id.map(str::to_owned)).unwrap_or_default(),
-                suggested_prompts: suggested.and_then(Result::ok).unwrap_or_default(),
-                context,
+                prompt_id: text("prompt_id").or_else(asked).unwrap_or_default(),
+                suggested_prompts: suggested.take(MOST_SUGGESTIONS).map(readable).collect(),
+                context: context.details(details).into(),
             }
         }
-        409 | 412 => Error::Conflict { context },
-        400 | 413 | 414 | 415 | 422 | 431 => {
-            let issues = detail("errors").map(serde_json::from_value::<Vec<ValidationIssue>>);
-            let validation_errors = issues.and_then(Result::ok).unwrap_or_default();
-            Error::Validation { validation_errors, context }
+        409 | 412 => Error::Conflict { context: context.details(details).into() },
+        400 | 405 | 413 | 414 | 415 | 422 | 431 => {
+            let validation_errors = list("errors").iter().map(issue).collect();
+            Error::Validation { validation_errors, context: context.details(details).into() }
         }
         429 => {
-            let told = detail("retry_after").as_ref().and_then(Value::as_u64);
-            let told = told.map(|seconds| Duration::from_secs(seconds.min(LONGEST_WAIT)));
-            let wait = retry_after(response.headers(), origin.now).or(told);
-            let retry_after = wait.unwrap_or(DEFAULT_WAIT);
-            Error::RateLimit { retry_after, context }
+            let told = details.get("retry_after").and_then(Value::as_f64);
+            let told = told.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            let told = told.map(|wait| wait.min(LONGEST_WAIT));
+            let context = Box::new(context.details(details));
+            let asked = Error::Decode { context: context.clone() }.retry_after();
+            Error::RateLimit { retry_after: asked.or(told).unwrap_or(DEFAULT_WAIT), context }
         }
-        status_code => Error::Server { status_code, context },
+        status_code => Error::Server { status_code, context: context.details(details).into() },
     }
+}
+
+/// One fault of a request, as far as it can be read.
+fn issue(value: &Value) -> ValidationIssue {
+    serde_json::from_value(value.clone()).unwrap_or_else(|_| {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).map(readable);
+        let message = text("message").unwrap_or_else(|| readable(&value.to_string()));
+        let (field, code) = (text("field"), text("code"));
+        ValidationIssue::new(field.unwrap_or_default(), &code.unwrap_or_default(), message)
+    })
+}
+
+/// A registry's own words, for people: no control character rules the terminal they are shown on.
+fn readable(text: &str) -> String {
+    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    text.trim().chars().take(MOST_MESSAGE_CHARS).map(clean).collect()
 }
 
 fn default_code(status: StatusCode) -> ErrorCode {
     match status.as_u16() {
+        400 => ErrorCode::BadRequest,
         401 => ErrorCode::Authentication,
         403 => ErrorCode::Authorization,
-        404 | 410 => ErrorCode::Other("HTTP_404".to_owned()),
-        429 => ErrorCode::RateLimit,
+        405 => ErrorCode::MethodNotAllowed,
+        412 => ErrorCode::PreconditionFailed,
         413 => ErrorCode::PayloadTooLarge,
+        415 => ErrorCode::UnsupportedMediaType,
         422 => ErrorCode::Validation,
+        429 => ErrorCode::RateLimit,
         503 => ErrorCode::Unavailable,
-        status @ 500.. => ErrorCode::Other(format!("HTTP_{status}")),
-        _ => ErrorCode::BadRequest,
+        status => ErrorCode::Other(format!("HTTP_{status}")),
     }
-}
-
-/// The beginning of a body, on one line.
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT * 4)]);
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|c| !c.is_control()).take(EXCERPT).collect()
 }
 
 #[cfg(test)]
@@ -312,7 +367,7 @@ mod tests {
         };
         assert_eq!(wait("7"), 7);
         assert_eq!(wait("Thu, 01 Jan 1970 00:02:00 GMT"), 120);
-        assert_eq!(wait("99999999999999999"), LONGEST_WAIT);
+        assert_eq!(wait("99999999999999999"), LONGEST_WAIT.as_secs());
         assert_eq!(wait("soon"), DEFAULT_WAIT.as_secs());
     }
 

@@ -14,9 +14,14 @@ pub mod requests;
 
 pub use builder::ClientBuilder;
 pub use client::PromptOpsClient;
+#[cfg(feature = "embedded")]
+pub use embedded::EmbeddedTransport;
 pub use fetched::{Fetched, Source};
+#[cfg(feature = "hyper")]
+pub use promptops_transport::HyperTransport;
 pub use promptops_transport::{
-    RetryRule, SharedTransport, Transport, TransportError, TransportErrorKind, from_fn,
+    CircuitState, Credential, Middleware, Next, RetryRule, SharedTransport, Signed, Transport,
+    TransportError, TransportErrorKind, from_fn,
 };
 pub use promptops_types::{
     BatchEntry, BatchResponse, BodyChoice, BodyKind, Bump, CacheConfig, CacheLevel, CacheStats,

@@ -8,18 +8,31 @@ pub(crate) struct Operation {
     /// Name, for errors and telemetry.
     pub(crate) name: &'static str,
     pub(crate) method: Method,
-    /// Whether a request that may have been carried out may be sent again: it changes nothing, or
-    /// carries an idempotency key.
-    pub(crate) has_idempotency_key: bool,
+    pub(crate) repeat: Repeat,
+}
+
+/// Why a request that may have been carried out may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Its method says so.
+    ByMethod,
+    /// It changes nothing, though its method does not say so.
+    Reads,
+    /// It carries a key by which the registry knows it again.
+    Keyed,
 }
 
 impl Operation {
     const fn new(name: &'static str, method: Method) -> Self {
-        Self { name, method, has_idempotency_key: false }
+        Self { name, method, repeat: Repeat::ByMethod }
+    }
+
+    const fn reads(name: &'static str, method: Method) -> Self {
+        Self { name, method, repeat: Repeat::Reads }
     }
 
     const fn keyed(name: &'static str, method: Method) -> Self {
-        Self { name, method, has_idempotency_key: true }
+        Self { name, method, repeat: Repeat::Keyed }
     }
 }
 
@@ -33,7 +46,7 @@ pub(crate) static DIFF_PROMPT: Operation = Operation::new("diff_prompt", Method:
 pub(crate) static LABELS: Operation = Operation::new("labels", Method::GET);
 pub(crate) static SET_LABEL: Operation = Operation::keyed("set_label", Method::PUT);
 pub(crate) static REMOVE_LABEL: Operation = Operation::new("remove_label", Method::DELETE);
-pub(crate) static GET_PROMPTS: Operation = Operation::new("get_prompts", Method::POST);
+pub(crate) static GET_PROMPTS: Operation = Operation::reads("get_prompts", Method::POST);
 pub(crate) static LIST_MODELS: Operation = Operation::new("list_models", Method::GET);
 pub(crate) static COMPATIBILITY: Operation =
-    Operation::new("get_model_compatibility", Method::POST);
+    Operation::reads("get_model_compatibility", Method::POST);

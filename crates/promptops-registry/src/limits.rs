@@ -25,8 +25,8 @@ pub(crate) const MAX_METADATA_BYTES: usize = 64 * 1024;
 pub(crate) const MAX_VERSION_BYTES: usize = 4 * 1024 * 1024;
 
 /// Most bytes of bodies that one page or one list of versions reads: the rest is left out, or left
-/// to the next page.
-pub(crate) const MAX_PAGE_BYTES: usize = 32 * 1024 * 1024;
+/// to the next page. As JSON that fits in the 12 MiB that the client takes of an answer.
+pub(crate) const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Most prompts an error suggests.
 pub(crate) const MAX_SUGGESTIONS: usize = 5;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::Uri;
 
-use crate::retry::{is_success, share};
+use crate::retry::{Health, health, share};
 use crate::{Clock, Outcome, Random, TransportError, TransportErrorKind};
 
 /// How far back calls count.
@@ -22,13 +22,20 @@ const LEAST_CALLS: u32 = 20;
 /// How long a circuit is open the first time; doubled each time its probe fails.
 const FIRST_OPEN: Duration = Duration::from_secs(5);
 
-/// Longest that a circuit is open, before jitter.
+/// Longest that a circuit is open, before chance.
 const LONGEST_OPEN: Duration = Duration::from_mins(1);
 
-/// Share that chance adds to the time a circuit is open, so that clients do not probe together.
+/// Share that chance takes off the time a circuit is open, so that clients do not probe together.
 const JITTER: f64 = 0.2;
 
-/// Most origins that are told apart; beyond it, those that work are forgotten.
+/// How long a probe may last before another call probes: nobody waits for one that is forgotten.
+const PROBE_LEASE: Duration = LONGEST_OPEN;
+
+/// A call that was dropped after this long without an answer counts as failed: its caller had a time
+/// limit of their own.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Most origins that are told apart; beyond it, the one not used for longest is forgotten.
 const ORIGINS: usize = 256;
 
 /// Whether calls to an origin are made.
@@ -47,29 +54,38 @@ pub enum CircuitState {
 }
 
 /// Opens the circuit of an origin when half of at least 20 calls failed within 30 s; after 5 s,
-/// doubling up to 60 s with up to a fifth of jitter, lets exactly one call probe it.
+/// doubling up to 60 s, less up to a fifth, lets exactly one call probe it.
 #[derive(Debug)]
 pub(crate) struct CircuitBreaker {
-    origins: Mutex<HashMap<Origin, Circuit>>,
+    circuits: Mutex<HashMap<Origin, Circuit>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
 
-/// Scheme, host and port.
+/// Scheme, host and port, each as written or as the default.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Origin(Option<String>, Option<String>);
+struct Origin {
+    is_https: bool,
+    host: String,
+    port: u16,
+}
 
 impl Origin {
     fn of(uri: &Uri) -> Self {
-        Self(uri.scheme_str().map(str::to_owned), uri.authority().map(ToString::to_string))
+        let is_https = uri.scheme_str() == Some("https");
+        let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+        Self { is_https, host: uri.host().unwrap_or_default().to_ascii_lowercase(), port }
     }
 }
 
 #[derive(Debug, Default)]
 struct Circuit {
     state: State,
+    /// Raised with each change of state: what a call from before it says is of the past.
+    generation: u64,
     /// By number of the time slice: calls and failures.
     slices: Vec<(u64, u32, u32)>,
+    used: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -80,10 +96,19 @@ enum State {
         until: Duration,
         times: u32,
     },
-    Probing,
+    Probing {
+        since: Duration,
+        times: u32,
+    },
 }
 
 impl Circuit {
+    fn turn(&mut self, state: State) {
+        self.state = state;
+        self.generation += 1;
+        self.slices.clear();
+    }
+
     fn count(&mut self, now: Duration, failed: bool) {
         let slice = u64::try_from(now.as_millis() / (WINDOW / BUCKETS).as_millis()).unwrap_or(0);
         self.slices.retain(|(number, ..)| number + u64::from(BUCKETS) > slice);
@@ -105,17 +130,17 @@ impl Circuit {
 
 impl CircuitBreaker {
     pub(crate) fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { origins: Mutex::default(), clock, random }
+        Self { circuits: Mutex::default(), clock, random }
     }
 
-    fn origins(&self) -> MutexGuard<'_, HashMap<Origin, Circuit>> {
-        self.origins.lock().unwrap_or_else(PoisonError::into_inner)
+    fn circuits(&self) -> MutexGuard<'_, HashMap<Origin, Circuit>> {
+        self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn state(&self, uri: &Uri) -> CircuitState {
-        match self.origins().get(&Origin::of(uri)).map(|circuit| circuit.state) {
+        match self.circuits().get(&Origin::of(uri)).map(|circuit| circuit.state) {
             None | Some(State::Closed) => CircuitState::Closed,
-            Some(State::Probing) => CircuitState::HalfOpen,
+            Some(State::Probing { .. }) => CircuitState::HalfOpen,
             Some(State::Open { until, .. }) => {
                 CircuitState::Open { remaining: until.saturating_sub(self.clock.monotonic()) }
             }
@@ -126,52 +151,58 @@ impl CircuitBreaker {
     pub(crate) fn admit(&self, uri: &Uri) -> Result<Admission<'_>, TransportError> {
         let origin = Origin::of(uri);
         let now = self.clock.monotonic();
-        let mut origins = self.origins();
-        if origins.len() >= ORIGINS && !origins.contains_key(&origin) {
-            origins.retain(|_, circuit| !matches!(circuit.state, State::Closed));
+        let mut circuits = self.circuits();
+        if circuits.len() >= ORIGINS && !circuits.contains_key(&origin) {
+            let oldest = circuits.iter().min_by_key(|(_, circuit)| circuit.used);
+            if let Some(oldest) = oldest.map(|(origin, _)| origin.clone()) {
+                circuits.remove(&oldest);
+            }
         }
-        let circuit = origins.entry(origin.clone()).or_default();
+        let circuit = circuits.entry(origin.clone()).or_default();
+        circuit.used = now;
         let probe = match circuit.state {
             State::Closed => None,
-            State::Open { until, times } if until <= now => {
-                circuit.state = State::Probing;
-                Some(times)
-            }
+            State::Open { until, times } if until <= now => Some(times),
             State::Open { until, .. } => return Err(open(until.saturating_sub(now))),
-            State::Probing => return Err(open(Duration::ZERO)),
+            State::Probing { since, times } if since + PROBE_LEASE <= now => Some(times),
+            State::Probing { .. } => return Err(open(Duration::ZERO)),
         };
-        Ok(Admission { breaker: self, origin, probe, is_over: false })
+        if let Some(times) = probe {
+            circuit.turn(State::Probing { since: now, times });
+        }
+        let generation = circuit.generation;
+        Ok(Admission { breaker: self, origin, generation, probe, since: now, is_over: false })
     }
 
-    fn settle(&self, origin: &Origin, probe: Option<u32>, failed: bool) {
+    fn settle(&self, admission: &Admission<'_>, health: Health) {
         let now = self.clock.monotonic();
-        let mut origins = self.origins();
-        let Some(circuit) = origins.get_mut(origin) else { return };
-        match (probe, circuit.state) {
-            (Some(_), _) if !failed => *circuit = Circuit::default(),
-            (Some(times), _) => circuit.state = self.opened(now, times.saturating_add(1)),
-            (None, State::Closed) => {
+        let mut circuits = self.circuits();
+        let Some(circuit) = circuits.get_mut(&admission.origin) else { return };
+        if circuit.generation != admission.generation {
+            return;
+        }
+        match (admission.probe, health) {
+            (Some(_), Health::Working) => circuit.turn(State::Closed),
+            (Some(times), Health::Failing) => {
+                circuit.turn(self.opened(now, times.saturating_add(1)));
+            }
+            // The next call probes.
+            (Some(times), Health::Unknown) => circuit.turn(State::Open { until: now, times }),
+            (None, Health::Unknown) => {}
+            (None, health) => {
+                let failed = health == Health::Failing;
                 circuit.count(now, failed);
                 if failed && circuit.is_failing() {
-                    circuit.state = self.opened(now, 0);
+                    circuit.turn(self.opened(now, 0));
                 }
             }
-            // A call from before the circuit opened says nothing new.
-            (None, _) => {}
         }
     }
 
     fn opened(&self, now: Duration, times: u32) -> State {
         let open = FIRST_OPEN.saturating_mul(2_u32.saturating_pow(times)).min(LONGEST_OPEN);
-        let jitter = open.mul_f64(JITTER * share(self.random.unit()));
-        State::Open { until: now + open + jitter, times }
-    }
-
-    /// A probe that nobody waited for: the next call probes.
-    fn abandon(&self, origin: &Origin, times: u32) {
-        if let Some(circuit) = self.origins().get_mut(origin) {
-            circuit.state = State::Open { until: self.clock.monotonic(), times };
-        }
+        let open = open.mul_f64(1.0 - JITTER * share(self.random.unit()));
+        State::Open { until: now + open, times }
     }
 }
 
@@ -182,38 +213,42 @@ fn open(remaining: Duration) -> TransportError {
         let seconds = remaining.as_secs_f64();
         format!("the registry has been failing and is left alone for {seconds:.1} s more")
     };
-    let mut error = TransportError::new(TransportErrorKind::CircuitOpen, message);
-    error.set_attempts(0);
-    error
+    TransportError::new(TransportErrorKind::CircuitOpen, message)
+        .with_attempts(0)
+        .with_retry_after(remaining)
 }
 
-/// Leave to make one call. Dropped without an outcome, a probe passes to the next call.
+/// Leave to make one call.
 #[derive(Debug)]
 pub(crate) struct Admission<'b> {
     breaker: &'b CircuitBreaker,
     origin: Origin,
+    generation: u64,
     /// How often the circuit has been opened in a row, for the call that probes.
     probe: Option<u32>,
+    since: Duration,
     is_over: bool,
 }
 
 impl Admission<'_> {
+    /// Whether this call tries if the origin has recovered.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.probe.is_some()
+    }
+
     /// Counts how the call ended.
     pub(crate) fn ended(mut self, outcome: &Outcome) {
         self.is_over = true;
-        // A request that could not be sent says nothing of the registry, nor does a 429.
-        let failed = match outcome {
-            Err(error) => error.kind() != TransportErrorKind::InvalidRequest,
-            Ok(response) => response.status().is_server_error() && !is_success(outcome),
-        };
-        self.breaker.settle(&self.origin, self.probe, failed);
+        self.breaker.settle(&self, health(outcome));
     }
 }
 
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
-        if let (false, Some(times)) = (self.is_over, self.probe) {
-            self.breaker.abandon(&self.origin, times);
+        if !self.is_over {
+            let waited = self.breaker.clock.monotonic().saturating_sub(self.since);
+            let health = if waited < PATIENCE { Health::Unknown } else { Health::Failing };
+            self.breaker.settle(self, health);
         }
     }
 }

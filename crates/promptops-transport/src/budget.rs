@@ -32,21 +32,47 @@ impl RetryBudget {
         self.tokens.load(Ordering::Relaxed)
     }
 
-    /// Takes what one retry costs; false, and nothing taken, where there is not enough.
-    pub fn take(&self, reason: RetryReason) -> bool {
+    /// Takes what one retry costs; nothing where there is not enough.
+    pub(crate) fn pay(&self, reason: RetryReason) -> Option<Payment<'_>> {
         let cost = match reason {
             RetryReason::Throttled => THROTTLED_RETRY,
             RetryReason::Transient => RETRY,
         };
         let left = |tokens: u32| tokens.checked_sub(cost);
-        self.tokens.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok()
+        let paid = self.tokens.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
+        paid.ok().map(|_| Payment { budget: self, cost })
     }
 
     /// Gives back what a success at the first attempt gives.
-    pub fn refill(&self) {
-        let more = |tokens: u32| (tokens < self.full).then_some(tokens + SUCCESS);
-        // Full is as good as refilled.
+    pub(crate) fn refill(&self) {
+        self.give_back(SUCCESS);
+    }
+
+    fn give_back(&self, tokens: u32) {
+        let more = |left: u32| Some(left.saturating_add(tokens).min(self.full));
+        // The closure never refuses.
         let _ = self.tokens.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    }
+}
+
+/// What was paid for one retry. Dropped before the retry begins, it goes back.
+#[derive(Debug)]
+#[must_use = "dropped, it goes back"]
+pub(crate) struct Payment<'b> {
+    budget: &'b RetryBudget,
+    cost: u32,
+}
+
+impl Payment<'_> {
+    /// The retry begins.
+    pub(crate) fn spend(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Payment<'_> {
+    fn drop(&mut self) {
+        self.budget.give_back(self.cost);
     }
 }
 
@@ -57,12 +83,20 @@ mod tests {
     #[test]
     fn a_full_bucket_pays_for_35_retries_and_fills_by_successes() {
         let budget = RetryBudget::new(500);
-        let retries = (0..100).filter(|_| budget.take(RetryReason::Transient)).count();
+        let pay = |reason| budget.pay(reason).map(Payment::spend).is_some();
+        let retries = (0..100).filter(|_| pay(RetryReason::Transient)).count();
         assert_eq!((retries, budget.tokens()), (35, 10));
-        assert!(budget.take(RetryReason::Throttled), "a throttled retry is cheaper");
+        assert!(pay(RetryReason::Throttled), "a throttled retry is cheaper");
         for _ in 0..1000 {
             budget.refill();
         }
         assert_eq!(budget.tokens(), 500, "it never overflows");
+    }
+
+    #[test]
+    fn a_retry_that_does_not_begin_costs_nothing() {
+        let budget = RetryBudget::new(500);
+        drop(budget.pay(RetryReason::Transient));
+        assert_eq!(budget.tokens(), 500);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::LazyLock;
+use std::task::Poll;
 use std::time::Duration;
 
 use promptops_types::{SystemTime, TimeSource, Timestamp};
@@ -38,6 +39,20 @@ impl TimeSource for TokioClock {
 impl Clock for TokioClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
     fn sleep(&self, duration: Duration) -> Sleep {
-        Box::pin(tokio::time::sleep(duration))
+        // Outside tokio's cooperative budget: what is raced against the sleep may have used it up,
+        // and the sleep has to be able to end all the same.
+        Box::pin(tokio::task::unconstrained(tokio::time::sleep(duration)))
     }
+}
+
+/// The output of a future, or `None` if the timer ends first.
+pub(crate) async fn within<F: Future>(mut timer: Sleep, future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        timer.as_mut().poll(context).map(|()| None)
+    })
+    .await
 }

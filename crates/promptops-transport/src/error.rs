@@ -1,5 +1,6 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why no response came. A response with an error status is no error here.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -8,9 +9,15 @@ pub struct TransportError {
     kind: TransportErrorKind,
     message: String,
     attempts: u32,
+    retry_after: Option<Duration>,
     #[source]
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
+
+/// Which attempt of its call a request is, the first is 1: an extension of the request that a
+/// pipeline sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt(pub u32);
 
 /// How many attempts a call made: an extension of the response that a pipeline gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +29,13 @@ pub struct Attempts(pub u32);
 pub enum TransportErrorKind {
     /// The registry could not be reached: nothing of the request was sent.
     Connect,
+    /// The peer's certificate does not vouch for it: nothing of the request was sent.
+    UntrustedPeer,
     /// No response came in time; the request may have been carried out.
     Timeout,
     /// The connection broke after the request was begun; it may have been carried out.
     Interrupted,
-    /// The response is larger than the limit, or is not HTTP.
+    /// The response is larger than the limit, or not encoded as it says.
     InvalidResponse,
     /// The request cannot be sent as it is.
     InvalidRequest,
@@ -53,7 +62,10 @@ impl TransportErrorKind {
         match self {
             Self::Connect => RetryRule::Always,
             Self::Timeout | Self::Interrupted => RetryRule::IfIdempotent,
-            Self::InvalidResponse | Self::InvalidRequest | Self::CircuitOpen => RetryRule::Never,
+            Self::UntrustedPeer
+            | Self::InvalidResponse
+            | Self::InvalidRequest
+            | Self::CircuitOpen => RetryRule::Never,
         }
     }
 }
@@ -61,7 +73,7 @@ impl TransportErrorKind {
 impl TransportError {
     /// An error of a kind, with a message that says what was being done.
     pub fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), attempts: 1, source: None }
+        Self { kind, message: message.into(), attempts: 1, retry_after: None, source: None }
     }
 
     /// Adds the error that caused this one.
@@ -80,7 +92,24 @@ impl TransportError {
         self.attempts
     }
 
+    /// Sets how many attempts had been made; 1. An error of a middleware that sent nothing says 0.
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
     pub(crate) fn set_attempts(&mut self, attempts: u32) {
         self.attempts = attempts;
+    }
+
+    /// After how long calling again may help, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Says after how long calling again may help.
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
     }
 }

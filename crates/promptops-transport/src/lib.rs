@@ -5,14 +5,18 @@ mod budget;
 mod clock;
 #[cfg(feature = "test-util")]
 pub mod contract;
+mod credential;
 mod deadline;
 mod error;
+mod excerpt;
 #[cfg(feature = "hyper")]
 mod hyper;
+mod loopback;
 mod middleware;
 mod pipeline;
 mod retry;
 mod retry_after;
+mod skew;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 mod transport;
@@ -20,15 +24,20 @@ mod transport;
 pub use breaker::CircuitState;
 pub use budget::RetryBudget;
 pub use clock::{Clock, Sleep, TokioClock};
+pub use credential::{Bearer, Credential, Signed};
 pub use deadline::Deadline;
-pub use error::{Attempts, RetryRule, TransportError, TransportErrorKind};
+pub use error::{Attempt, Attempts, RetryRule, TransportError, TransportErrorKind};
+pub use excerpt::excerpt;
+#[cfg(feature = "rustls")]
+pub use hyper::Roots;
 #[cfg(feature = "hyper")]
-pub use hyper::{HyperTransport, HyperTransportBuilder};
+pub use hyper::{HyperTransport, HyperTransportBuilder, Resolver};
+pub use loopback::is_loopback;
 pub use middleware::{Middleware, Next, SharedMiddleware};
 pub use pipeline::Pipeline;
 pub use retry::{
-    Backoff, FullJitter, Outcome, Random, RetryPolicy, RetryReason, StandardRetry, SystemRandom,
-    Verdict, is_idempotent,
+    Backoff, FullJitter, Idempotent, Outcome, Random, RetryPolicy, RetryReason, StandardRetry,
+    SystemRandom, Verdict, is_idempotent,
 };
 pub use retry_after::retry_after;
 pub use transport::{FnTransport, SharedTransport, Transport, from_fn};

@@ -5,41 +5,51 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use promptops_types::RetryConfig;
 
-use crate::breaker::CircuitBreaker;
+use crate::breaker::{Admission, CircuitBreaker};
+use crate::budget::Payment;
+use crate::clock::within;
 use crate::middleware::{Answering, Endpoint};
-use crate::retry::is_success;
+use crate::retry::{Health, health};
+use crate::skew::ClockSkew;
 use crate::{
-    Attempts, Backoff, CircuitState, Clock, Deadline, FullJitter, Middleware, Next, Random,
-    RetryBudget, RetryPolicy, SharedMiddleware, SharedTransport, StandardRetry, SystemRandom,
-    TokioClock, Transport, TransportError, TransportErrorKind, Verdict, is_idempotent, retry_after,
+    Attempt, Attempts, Backoff, CircuitState, Clock, Credential, Deadline, FullJitter, Middleware,
+    Next, Outcome, Random, RetryBudget, RetryPolicy, RetryReason, SharedMiddleware,
+    SharedTransport, StandardRetry, SystemRandom, TokioClock, Transport, TransportError,
+    TransportErrorKind, Verdict, is_idempotent, retry_after,
 };
 
 const DEADLINE: HeaderName = HeaderName::from_static("x-promptops-deadline-ms");
 
 /// A transport with retries, deadlines and middleware around it. The order is always:
 ///
-/// 1. middleware for each call, in the order added;
-/// 2. the circuit breaker, if there is one: it counts calls, and fails them at once while it is open;
-/// 3. the retry stage: policy, budget, `Retry-After`, backoff, deadline;
-/// 4. middleware for each attempt, in the order added;
-/// 5. the attempt's time limit: what is left of the call's [`Deadline`];
-/// 6. the transport.
+/// 1. the call's time limit: its [`Deadline`], or [`timeout`](Self::timeout) where it has none;
+/// 2. middleware for each call, in the order added;
+/// 3. the circuit breaker, if there is one: it counts calls, and fails them at once while it is open;
+/// 4. the retry stage: policy, budget, `Retry-After`, backoff, deadline;
+/// 5. the credential, once an attempt;
+/// 6. middleware for each attempt, in the order added; what it changes is no longer signed;
+/// 7. the attempt's time limit: [`RetryConfig::attempt_timeout`], or what is left of the call's;
+/// 8. the transport.
 ///
-/// It is a [`Transport`] itself, so it can be used without the client. A clone shares the budget.
-/// A response carries [`Attempts`] in its extensions, an error says them by
-/// [`attempts`](TransportError::attempts).
+/// It is a [`Transport`] itself, so it can be used without the client. A clone shares the budget,
+/// the circuit breaker and what is known of the registry's clock. A response carries [`Attempts`] in
+/// its extensions, an error says them by [`attempts`](TransportError::attempts).
 ///
 /// # Cancel safety
 /// A dropped call makes no further attempt. The attempt under way may be carried out or not.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
+    timeout: Duration,
+    attempt_timeout: Option<Duration>,
     per_call: Vec<SharedMiddleware>,
     per_attempt: Vec<SharedMiddleware>,
+    credential: Option<Arc<dyn Credential>>,
     policy: Arc<dyn RetryPolicy>,
     backoff: Arc<dyn Backoff>,
     budget: Arc<RetryBudget>,
     random: Arc<dyn Random>,
     clock: Arc<dyn Clock>,
+    skew: Arc<ClockSkew>,
     breaker: Option<Arc<CircuitBreaker>>,
     transport: SharedTransport,
 }
@@ -48,16 +58,26 @@ impl Pipeline {
     /// The standard stages of a configuration around a transport.
     pub fn new(transport: impl Transport, config: &RetryConfig) -> Self {
         Self {
+            timeout: Duration::from_secs(30),
+            attempt_timeout: config.attempt_timeout,
             per_call: Vec::new(),
             per_attempt: Vec::new(),
+            credential: None,
             policy: Arc::new(StandardRetry::new(config.max_attempts)),
             backoff: Arc::new(FullJitter::new(config)),
             budget: Arc::new(RetryBudget::new(config.budget)),
             random: Arc::new(SystemRandom),
             clock: Arc::new(TokioClock),
+            skew: Arc::default(),
             breaker: None,
             transport: SharedTransport::new(transport),
         }
+    }
+
+    /// Longest time of a call that has no [`Deadline`], retries included; 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// Adds a middleware that runs once a call.
@@ -69,6 +89,12 @@ impl Pipeline {
     /// Adds a middleware that runs once an attempt.
     pub fn per_attempt(mut self, middleware: impl Middleware) -> Self {
         self.per_attempt.push(SharedMiddleware::new(middleware));
+        self
+    }
+
+    /// Proves who asks, in each attempt.
+    pub fn credential(mut self, credential: impl Credential) -> Self {
+        self.credential = Some(Arc::new(credential));
         self
     }
 
@@ -97,8 +123,8 @@ impl Pipeline {
     }
 
     /// Leaves an origin alone while it only fails: when half of at least 20 calls failed within
-    /// 30 s, for 5 s, doubling up to 60 s; then exactly one call probes it. Set the clock and the
-    /// randomness before.
+    /// 30 s, for 5 s, doubling up to 60 s, less up to a fifth; then exactly one call probes it. Set
+    /// the clock and the randomness before.
     pub fn circuit_breaker(mut self) -> Self {
         let (clock, random) = (self.clock.clone(), self.random.clone());
         self.breaker = Some(Arc::new(CircuitBreaker::new(clock, random)));
@@ -120,80 +146,136 @@ impl Pipeline {
         &self.budget
     }
 
-    /// The retry stage.
+    fn remaining(&self, deadline: Deadline) -> Duration {
+        deadline.remaining(self.clock.monotonic())
+    }
+
+    /// The circuit breaker and what follows it.
+    async fn admitted(&self, request: Request<Bytes>, deadline: Deadline) -> Outcome {
+        let Some(breaker) = &self.breaker else {
+            return self.attempt_until_done(request, deadline, false).await;
+        };
+        let admission = breaker.admit(request.uri())?;
+        let outcome = self.attempt_until_done(request, deadline, admission.is_probe()).await;
+        Admission::ended(admission, &outcome);
+        outcome
+    }
+
+    /// The retry stage. A call that probes is not retried: one request says enough.
     async fn attempt_until_done(
         &self,
         request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, TransportError> {
+        deadline: Deadline,
+        is_probe: bool,
+    ) -> Outcome {
         let is_idempotent = is_idempotent(&request);
-        let deadline = request.extensions().get::<Deadline>().copied();
-        let mut attempt = 1;
+        let (mut attempt, mut sent) = (1, 0);
+        let mut knows_time = self.credential.as_ref().is_none_or(|c| !c.tells_time());
+        let mut paid = None;
         loop {
-            let mut outcome = self.attempt(request.clone(), deadline).await;
-            let verdict = self.policy.decide(attempt, is_idempotent, &outcome);
-            if attempt == 1 && is_success(&outcome) {
+            let told = self.skew.registry_time(self.clock.now());
+            let prepared = self.prepared(request.clone(), sent + 1, deadline);
+            let authorized = prepared.and_then(|mut request| {
+                if let Some(credential) = &self.credential {
+                    credential.authorize(&mut request, told)?;
+                }
+                Ok(request)
+            });
+            let mut outcome = match authorized {
+                Ok(request) => {
+                    sent += 1;
+                    if let Some(payment) = paid.take() {
+                        Payment::spend(payment);
+                    }
+                    self.attempt(request, deadline).await
+                }
+                Err(error) => Err(error),
+            };
+            if sent == 1 && health(&outcome) == Health::Working {
                 self.budget.refill();
             }
-            if let Verdict::Retry(reason) = verdict {
-                let asked = outcome
-                    .as_ref()
-                    .ok()
-                    .and_then(|response| retry_after(response.headers(), self.clock.now()));
-                let delay = self.backoff.delay(attempt, reason, self.random.unit());
-                // What the registry asks for is the least; jitter comes on top of nothing.
-                let delay = delay.max(asked.unwrap_or_default());
-                let fits = deadline
-                    .is_none_or(|deadline| delay < deadline.remaining(self.clock.monotonic()));
-                if fits && self.budget.take(reason) {
-                    self.clock.sleep(delay).await;
+            if !knows_time
+                && let Ok(refusal) = &outcome
+                && self.skew.learn(refusal, told, self.clock.now())
+            {
+                knows_time = true;
+                continue;
+            }
+            if !is_probe
+                && let Verdict::Retry(reason) = self.policy.decide(attempt, is_idempotent, &outcome)
+                && let Some(delay) = self.delay(attempt, reason, &outcome, deadline)
+                && let Some(payment) = self.budget.pay(reason)
+            {
+                self.clock.sleep(delay).await;
+                // A sleep that overshoots leaves nothing for another attempt.
+                if !self.remaining(deadline).is_zero() {
+                    paid = Some(payment);
                     attempt += 1;
                     continue;
                 }
             }
             match &mut outcome {
-                Ok(response) => _ = response.extensions_mut().insert(Attempts(attempt)),
-                Err(error) => error.set_attempts(attempt),
+                Ok(response) => _ = response.extensions_mut().insert(Attempts(sent)),
+                Err(error) => error.set_attempts(sent),
             }
             return outcome;
         }
     }
 
-    /// One attempt, within what is left of the deadline.
-    async fn attempt(
+    /// How long to wait before the next attempt, if that ends before the deadline. What the registry
+    /// asks for is the least; chance comes on top, so that those it told the same moment do not
+    /// return together.
+    fn delay(
+        &self,
+        retry: u32,
+        reason: RetryReason,
+        outcome: &Outcome,
+        deadline: Deadline,
+    ) -> Option<Duration> {
+        let response = outcome.as_ref().ok();
+        let asked = response.and_then(|response| retry_after(response.headers(), self.clock.now()));
+        let chance = self.backoff.delay(retry, reason, self.random.unit());
+        let remaining = self.remaining(deadline);
+        let spread = asked.unwrap_or_default().saturating_add(chance);
+        Some(spread).filter(|delay| *delay < remaining).or(asked.filter(|delay| *delay < remaining))
+    }
+
+    /// An attempt's request: it tells how much is left of the deadline.
+    fn prepared(
         &self,
         mut request: Request<Bytes>,
-        deadline: Option<Deadline>,
-    ) -> Result<Response<Bytes>, TransportError> {
-        let sending = |request| Next::new(&self.per_attempt, &self.transport).run(request);
-        let Some(deadline) = deadline else { return sending(request).await };
-        let remaining = deadline.remaining(self.clock.monotonic());
-        let timed_out = || {
-            TransportError::new(
-                TransportErrorKind::Timeout,
-                "the call's deadline passed before an answer came",
-            )
-        };
+        number: u32,
+        deadline: Deadline,
+    ) -> Result<Request<Bytes>, TransportError> {
+        let remaining = self.remaining(deadline);
         if remaining.is_zero() {
             return Err(timed_out());
         }
         let milliseconds = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
         request.headers_mut().insert(DEADLINE, HeaderValue::from(milliseconds));
-        race(sending(request), self.clock.sleep(remaining))
-            .await
-            .unwrap_or_else(|| Err(timed_out()))
+        request.extensions_mut().insert(Attempt(number));
+        request.extensions_mut().insert(deadline);
+        Ok(request)
+    }
+
+    /// One attempt, within its time limit.
+    async fn attempt(&self, request: Request<Bytes>, deadline: Deadline) -> Outcome {
+        let remaining = self.remaining(deadline);
+        let limit = self.attempt_timeout.unwrap_or(remaining).min(remaining);
+        let sending = Next::new(&self.per_attempt, &self.transport).run(request);
+        within(self.clock.sleep(limit), sending).await.unwrap_or_else(|| {
+            if limit == remaining {
+                return Err(timed_out());
+            }
+            let message = format!("no answer came within the {limit:?} of an attempt");
+            Err(TransportError::new(TransportErrorKind::Timeout, message))
+        })
     }
 }
 
-/// The output of a future, or `None` if the sleep ends first.
-async fn race<F: Future>(future: F, mut sleep: crate::clock::Sleep) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|context| {
-        if let std::task::Poll::Ready(output) = future.as_mut().poll(context) {
-            return std::task::Poll::Ready(Some(output));
-        }
-        sleep.as_mut().poll(context).map(|()| None)
-    })
-    .await
+fn timed_out() -> TransportError {
+    let message = "the call's deadline passed before an answer came";
+    TransportError::new(TransportErrorKind::Timeout, message).with_attempts(0)
 }
 
 impl Endpoint for SharedTransport {
@@ -202,22 +284,30 @@ impl Endpoint for SharedTransport {
     }
 }
 
-impl Endpoint for Pipeline {
+/// What stands behind the middleware for each call. It has the deadline itself, so that no
+/// middleware loses it.
+struct Call<'p> {
+    pipeline: &'p Pipeline,
+    deadline: Deadline,
+}
+
+impl Endpoint for Call<'_> {
     fn call(&self, request: Request<Bytes>) -> Answering<'_> {
-        Box::pin(async move {
-            let Some(breaker) = &self.breaker else {
-                return self.attempt_until_done(request).await;
-            };
-            let admission = breaker.admit(request.uri())?;
-            let outcome = self.attempt_until_done(request).await;
-            admission.ended(&outcome);
-            outcome
-        })
+        Box::pin(self.pipeline.admitted(request, self.deadline))
     }
 }
 
 impl Transport for Pipeline {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        Next::new(&self.per_call, self).run(request).await
+        let deadline = request.extensions().get::<Deadline>().copied();
+        let deadline = deadline.unwrap_or_else(|| self.deadline(self.timeout));
+        if self.per_call.is_empty() {
+            // Each attempt and each delay ends before the deadline: no other timer is needed.
+            return self.admitted(request, deadline).await;
+        }
+        let timer = self.clock.sleep(self.remaining(deadline));
+        let call = Call { pipeline: self, deadline };
+        let call = Next::new(&self.per_call, &call).run(request);
+        within(timer, call).await.unwrap_or_else(|| Err(timed_out()))
     }
 }

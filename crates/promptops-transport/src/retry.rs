@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HeaderName;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use promptops_types::RetryConfig;
 
-use crate::{RetryRule, TransportError};
+use crate::{RetryRule, TransportError, TransportErrorKind};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -138,23 +138,55 @@ pub(crate) fn share(random: f64) -> f64 {
     if random.is_nan() { 0.0 } else { random.clamp(0.0, 1.0) }
 }
 
+/// An extension of a request that only reads, though its method does not tell: it may be sent again
+/// as a GET may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Idempotent;
+
 /// Whether carrying a request out twice is the same as once: it reads, it deletes, or it carries a
 /// key by which the registry knows it again.
 pub fn is_idempotent(request: &Request<Bytes>) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::DELETE)
         || request.headers().contains_key(IDEMPOTENCY_KEY)
+        || request.extensions().get::<Idempotent>().is_some()
 }
 
-/// Whether the registry answered as it should, a refusal such as 404 included.
-pub(crate) fn is_success(outcome: &Outcome) -> bool {
-    outcome.as_ref().is_ok_and(|response| {
-        let status = response.status();
-        !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS
-    })
+/// What an outcome says of the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It answered as it should, a refusal such as 404 included.
+    Working,
+    /// It could not be reached, or failed.
+    Failing,
+    /// Nothing: it asks for patience, or the fault is not its own.
+    Unknown,
+}
+
+pub(crate) fn health(outcome: &Outcome) -> Health {
+    match outcome {
+        Ok(response) => match response.status().as_u16() {
+            408 | 500 | 502 | 503 | 504 => Health::Failing,
+            429 => Health::Unknown,
+            _ => Health::Working,
+        },
+        // Nothing was sent.
+        Err(error) if error.attempts() == 0 => Health::Unknown,
+        Err(error) => match error.kind() {
+            TransportErrorKind::Connect
+            | TransportErrorKind::UntrustedPeer
+            | TransportErrorKind::Timeout
+            | TransportErrorKind::Interrupted => Health::Failing,
+            TransportErrorKind::InvalidResponse
+            | TransportErrorKind::InvalidRequest
+            | TransportErrorKind::CircuitOpen => Health::Unknown,
+        },
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
     use crate::TransportErrorKind as Kind;
 
@@ -177,6 +209,7 @@ mod tests {
             (Err(failed(Kind::Connect)), transient, transient),
             (Err(failed(Kind::Interrupted)), transient, Verdict::Done),
             (Err(failed(Kind::Timeout)), transient, Verdict::Done),
+            (Err(failed(Kind::UntrustedPeer)), Verdict::Done, Verdict::Done),
             (Err(failed(Kind::InvalidResponse)), Verdict::Done, Verdict::Done),
             (Err(failed(Kind::InvalidRequest)), Verdict::Done, Verdict::Done),
             (Ok(status(429)), throttled, throttled),
@@ -191,6 +224,35 @@ mod tests {
             assert_eq!(policy.decide(2, false, &outcome), other, "{outcome:?}");
             assert_eq!(policy.decide(3, true, &outcome), Verdict::Done, "the last: {outcome:?}");
         }
+    }
+
+    #[test]
+    fn an_outcome_says_of_the_registry_what_it_can() {
+        for (outcome, expected) in [
+            (Ok(status(200)), Health::Working),
+            (Ok(status(404)), Health::Working),
+            (Ok(status(501)), Health::Working),
+            (Ok(status(408)), Health::Failing),
+            (Ok(status(503)), Health::Failing),
+            (Ok(status(429)), Health::Unknown),
+            (Err(failed(Kind::Timeout)), Health::Failing),
+            (Err(failed(Kind::Timeout).with_attempts(0)), Health::Unknown),
+            (Err(failed(Kind::InvalidRequest)), Health::Unknown),
+        ] {
+            assert_eq!(health(&outcome), expected, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_idempotent_by_method_key_or_word() {
+        let post = || Request::post("http://h/").body(Bytes::new()).unwrap();
+        assert!(is_idempotent(&Request::delete("http://h/").body(Bytes::new()).unwrap()));
+        assert!(!is_idempotent(&post()));
+        let mut keyed = post();
+        keyed.headers_mut().insert(IDEMPOTENCY_KEY, "k".parse().unwrap());
+        let mut reads = post();
+        reads.extensions_mut().insert(Idempotent);
+        assert!(is_idempotent(&keyed) && is_idempotent(&reads));
     }
 
     #[test]

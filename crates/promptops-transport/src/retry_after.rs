@@ -2,25 +2,31 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName};
 use promptops_types::Timestamp;
 
 /// Longest wait that is believed: a year. Beyond it, arithmetic on times overflows sooner or later.
 const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 /// The wait that `Retry-After` asks for (RFC 9110, 10.2.3): seconds, or a date, which is taken from
-/// `now`. A date that has passed asks for none; what is neither is ignored. At most a year.
+/// the answer's own `Date`, or from `now` where it has none: clocks differ. A date that has passed
+/// asks for none; what is neither is ignored. At most a year.
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let text = text(headers, RETRY_AFTER)?;
     if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
         // More digits than fit are a very long wait.
         let seconds = text.parse().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(seconds).min(LONGEST));
     }
     let date = Timestamp::from_http_date(text)?;
+    let now = self::text(headers, DATE).and_then(Timestamp::from_http_date).unwrap_or(now);
     let micros = date.unix_micros().saturating_sub(now.unix_micros());
     Some(Duration::from_micros(u64::try_from(micros).unwrap_or(0)).min(LONGEST))
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
 }
 
 #[cfg(test)]
@@ -46,6 +52,15 @@ mod tests {
         for nonsense in ["", "-1", "soon", "1.5", "+7", "1e3"] {
             assert_eq!(wait(nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn a_date_is_taken_from_the_answers_own() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+        headers.insert(DATE, "Sun, 06 Nov 1994 08:49:30 GMT".parse().unwrap());
+        let an_hour_ahead = "1994-11-06T09:49:30Z".parse().unwrap();
+        assert_eq!(retry_after(&headers, an_hour_ahead), Some(Duration::from_secs(7)));
     }
 
     proptest! {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::sync::LazyLock;
+#[cfg(feature = "test-util")]
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::Timestamp;
@@ -39,30 +41,37 @@ impl TimeSource for SystemTime {
 #[cfg(feature = "test-util")]
 #[derive(Debug)]
 pub struct ManualTime {
-    micros: std::sync::atomic::AtomicI64,
+    wall: std::sync::atomic::AtomicI64,
+    monotonic: std::sync::atomic::AtomicU64,
 }
 
 #[cfg(feature = "test-util")]
 impl ManualTime {
     /// A clock that shows `start`.
     pub fn new(start: Timestamp) -> Self {
-        Self { micros: start.unix_micros().into() }
+        Self { wall: start.unix_micros().into(), monotonic: 0.into() }
     }
 
-    /// Moves the clock forward.
+    /// Lets time pass.
     pub fn advance(&self, by: Duration) {
-        let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-        self.micros.fetch_add(micros, std::sync::atomic::Ordering::SeqCst);
+        let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        self.monotonic.fetch_add(micros, SeqCst);
+        self.wall.fetch_add(i64::try_from(micros).unwrap_or(i64::MAX), SeqCst);
+    }
+
+    /// Sets the wall clock, forward or back. No time passes.
+    pub fn set(&self, now: Timestamp) {
+        self.wall.store(now.unix_micros(), SeqCst);
     }
 }
 
 #[cfg(feature = "test-util")]
 impl TimeSource for ManualTime {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_micros(self.micros.load(std::sync::atomic::Ordering::SeqCst))
+        Timestamp::from_unix_micros(self.wall.load(SeqCst))
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_micros(u64::try_from(self.now().unix_micros()).unwrap_or(0))
+        Duration::from_micros(self.monotonic.load(SeqCst))
     }
 }

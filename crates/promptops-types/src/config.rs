@@ -63,6 +63,15 @@ impl ClientConfig {
         if let Some(key) = &self.api_key {
             header_safe("api_key", key)?;
         }
+        if let Some(key) = &self.secret_key {
+            if key.expose().is_empty() {
+                return Err(Error::config("secret_key", "is empty"));
+            }
+            if self.api_key.is_none() {
+                let reason = "signs nothing without the API key that it belongs to; set `api_key`";
+                return Err(Error::config("secret_key", reason));
+            }
+        }
         if let Some(project) = &self.project
             && (project.trim().is_empty() || project.chars().any(char::is_control))
         {
@@ -237,6 +246,10 @@ pub struct RetryConfig {
     /// Longest wait before any retry; 20 s.
     #[serde(with = "seconds")]
     pub max_delay: Duration,
+    /// Longest time of one attempt, connecting included. None unless set: an attempt may use what is
+    /// left of the call. With it, an attempt that hangs leaves time for another.
+    #[serde(with = "optional_seconds", skip_serializing_if = "Option::is_none")]
+    pub attempt_timeout: Option<Duration>,
     /// Tokens shared by a client's clones: 14 a retry, 5 when throttled, one back for each
     /// success at the first try; 500.
     pub budget: u32,
@@ -249,6 +262,7 @@ impl Default for RetryConfig {
             base_delay: Duration::from_millis(50),
             throttle_delay: Duration::from_secs(1),
             max_delay: Duration::from_secs(20),
+            attempt_timeout: None,
             budget: 500,
         }
     }
@@ -260,9 +274,18 @@ impl RetryConfig {
         Self { max_attempts: 1, ..Self::default() }
     }
 
+    /// Longest time of one attempt.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = Some(timeout);
+        self
+    }
+
     fn validate(&self) -> Result<(), Error> {
         if !(1..=10).contains(&self.max_attempts) {
             return Err(Error::config("retry.max_attempts", "must be 1 to 10"));
+        }
+        if let Some(timeout) = self.attempt_timeout {
+            positive("retry.attempt_timeout", timeout)?;
         }
         bounded("retry.base_delay", self.base_delay)?;
         bounded("retry.throttle_delay", self.throttle_delay)?;
@@ -346,6 +369,29 @@ mod seconds {
     }
 }
 
+/// A duration that may be left out.
+mod optional_seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "what serde hands over")]
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Duration>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        super::seconds::serialize(&value.unwrap_or_default(), to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        #[derive(Deserialize)]
+        struct Seconds(#[serde(with = "super::seconds")] Duration);
+        Ok(Option::<Seconds>::deserialize(from)?.map(|seconds| seconds.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,6 +413,10 @@ mod tests {
         refused(&ClientConfig { cache, ..good.clone() }, "cache.max_size");
         let cache = CacheConfig { level: CacheLevel::Hybrid, ..CacheConfig::default() };
         refused(&ClientConfig { cache, ..good.clone() }, "cache.redis_url");
+        let signs_nothing = ClientConfig { secret_key: Some("s".into()), ..good.clone() };
+        refused(&signs_nothing, "secret_key");
+        let retry = RetryConfig::default().attempt_timeout(Duration::ZERO);
+        refused(&ClientConfig { retry, ..good.clone() }, "retry.attempt_timeout");
         let retry = RetryConfig { max_attempts: 0, ..RetryConfig::default() };
         refused(&ClientConfig { retry, ..good.clone() }, "retry.max_attempts");
         let telemetry = TelemetryConfig::default().sample_rate(f64::NAN);
@@ -380,6 +430,11 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.timeout, Duration::from_millis(2500));
+        let text = "[retry]\nattempt_timeout = 1.5";
+        let attempt: ClientConfig = toml::from_str(text).unwrap();
+        assert_eq!(attempt.retry.attempt_timeout, Some(Duration::from_millis(1500)));
+        let read: ClientConfig = toml::from_str(&toml::to_string(&attempt).unwrap()).unwrap();
+        assert_eq!((read, config.retry.attempt_timeout), (attempt, None));
         let written = toml::to_string(&config).unwrap() + &format!("{config:?}");
         assert!(!written.contains("po_x") && !written.contains("pw@"), "{written}");
     }

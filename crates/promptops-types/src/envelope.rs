@@ -8,7 +8,8 @@ use crate::{ErrorCode, Timestamp};
 pub struct Success<T> {
     /// Always true.
     pub success: bool,
-    /// What was asked for.
+    /// What was asked for. It may be `null`, but it has to be there.
+    #[serde(bound(deserialize = "T: Deserialize<'de>"), deserialize_with = "T::deserialize")]
     pub data: T,
     /// About the answer.
     pub metadata: ResponseMetadata,
@@ -26,16 +27,38 @@ pub struct Failure {
 }
 
 /// What went wrong, for programs and for people.
+///
+/// It is read tolerantly: a part that is missing or of another type is empty, and a plain string is
+/// the message. An empty code says that none was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Value")]
 pub struct ErrorBody {
     /// A fixed word for programs.
     pub code: ErrorCode,
     /// What happened and what to do.
-    #[serde(default)]
     pub message: String,
     /// More, by name.
-    #[serde(default)]
     pub details: Map<String, Value>,
+}
+
+impl From<Value> for ErrorBody {
+    fn from(value: Value) -> Self {
+        let mut fields = match value {
+            Value::Object(fields) => fields,
+            Value::String(message) => Map::from_iter([("message".to_owned(), message.into())]),
+            _ => Map::new(),
+        };
+        let mut text = |name| match fields.remove(name) {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        };
+        let (code, message) = (text("code").into(), text("message"));
+        let details = match fields.remove("details") {
+            Some(Value::Object(details)) => details,
+            _ => Map::new(),
+        };
+        Self { code, message, details }
+    }
 }
 
 /// About an answer.
@@ -52,4 +75,26 @@ pub struct ResponseMetadata {
     pub cache_hit: Option<bool>,
     /// When the answer was made.
     pub timestamp: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_read_as_far_as_it_can_be() {
+        for (wire, code, message) in [
+            (json!({"code": "NOT_FOUND", "message": "no", "details": {"a": 1}}), "NOT_FOUND", "no"),
+            (json!({"code": "NOT_FOUND", "message": null, "details": null}), "NOT_FOUND", ""),
+            (json!({"message": ["no"], "details": "x"}), "", ""),
+            (json!("no"), "", "no"),
+            (json!(7), "", ""),
+        ] {
+            let body: ErrorBody = serde_json::from_value(wire.clone()).unwrap();
+            assert_eq!((body.code.as_str(), body.message.as_str()), (code, message), "{wire}");
+            assert_eq!(body.details.len(), usize::from(wire["details"].is_object()), "{wire}");
+        }
+    }
 }

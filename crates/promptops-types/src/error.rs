@@ -203,11 +203,12 @@ impl Error {
         self.context().retryable
     }
 
-    /// How long to wait before the next call, if the registry said so.
+    /// How long to wait before the next call, if the registry said so, or while it is left alone
+    /// since it has been failing.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimit { retry_after, .. } => Some(*retry_after),
-            _ => None,
+            _ => self.context().retry_after,
         }
     }
 
@@ -282,6 +283,7 @@ pub struct ErrorContext {
     status: Option<u16>,
     attempts: u32,
     retryable: bool,
+    retry_after: Option<Duration>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -296,6 +298,7 @@ impl ErrorContext {
             status: None,
             attempts: 0,
             retryable: false,
+            retry_after: None,
             source: None,
         }
     }
@@ -333,6 +336,12 @@ impl ErrorContext {
     /// Sets whether calling again may succeed.
     pub fn retryable(mut self, retryable: bool) -> Self {
         self.retryable = retryable;
+        self
+    }
+
+    /// Sets how long to wait before calling again, where that is known.
+    pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
         self
     }
 

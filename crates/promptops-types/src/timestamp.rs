@@ -17,6 +17,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(jiff::Timestamp);
 
+/// RFC 850, whose years have two digits, and C's `asctime`.
+const OBSOLETE_DATES: [&str; 2] = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+
 /// The text is not an RFC 3339 time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not an RFC 3339 time such as 2026-11-23T12:00:00Z")]
@@ -31,10 +34,16 @@ impl Timestamp {
         Self(jiff::Timestamp::from_microsecond(micros).unwrap_or(clamped))
     }
 
-    /// Reads the date of an HTTP header: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7, the
-    /// preferred form).
+    /// Reads the date of an HTTP header: `Sun, 06 Nov 1994 08:49:37 GMT`, and the two obsolete forms
+    /// that recipients have to read (RFC 9110, 5.6.7).
     pub fn from_http_date(text: &str) -> Option<Self> {
-        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        let preferred = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+        let date = preferred.or_else(|| {
+            OBSOLETE_DATES.iter().find_map(|form| {
+                let date = jiff::civil::DateTime::strptime(form, text).ok()?;
+                jiff::tz::TimeZone::UTC.to_timestamp(date).ok()
+            })
+        })?;
         Some(Self::from_unix_micros(date.as_microsecond()))
     }
 
@@ -93,6 +102,9 @@ mod tests {
     fn an_http_date_is_read() {
         let date = Timestamp::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
         assert_eq!(date.to_string(), "1994-11-06T08:49:37Z");
+        for obsolete in ["Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+            assert_eq!(Timestamp::from_http_date(obsolete), Some(date), "{obsolete}");
+        }
         for text in ["", "120", "Sun, 06 Nov 1994", "tomorrow"] {
             assert_eq!(Timestamp::from_http_date(text), None, "{text}");
         }

@@ -28,20 +28,21 @@ impl GetPrompts {
         self
     }
 
-    /// One request for each 500 prompts, one after the other.
+    /// One request for each 500 prompts, one after the other, under one deadline.
     async fn send(self) -> Result<BatchResponse, Error> {
         let project = project(&self.client, self.project);
+        let deadline = self.client.deadline();
         let mut whole = BatchResponse::default();
         for entries in self.entries.chunks(BatchRequest::MAX) {
             let mut batch = BatchRequest::new(entries.to_vec(), project.clone());
             batch.include_versions = self.include_versions;
             let call = Call::new(&GET_PROMPTS).segment("prompts").segment("batch").json(&batch)?;
-            let part = call.send::<BatchResponse>(&self.client).await?.data;
+            let part = call.send_by::<BatchResponse>(&self.client, deadline).await?.data;
             whole.prompts.extend(part.prompts);
             whole.errors.extend(part.errors);
             whole.versions.extend(part.versions);
-            whole.total_requested += part.total_requested;
-            whole.total_found += part.total_found;
+            whole.total_requested = whole.total_requested.saturating_add(part.total_requested);
+            whole.total_found = whole.total_found.saturating_add(part.total_found);
         }
         Ok(whole)
     }

@@ -1,6 +1,5 @@
 use promptops_types::{
-    CompatibilityReport, CompatibilityRequest, Error, ErrorCode, ErrorContext, ModelCompatibility,
-    ModelProvider, ModelRef,
+    CompatibilityReport, CompatibilityRequest, Error, ModelCompatibility, ModelProvider, ModelRef,
 };
 
 use super::selection::check_selector;
@@ -51,11 +50,9 @@ impl GetModelCompatibility {
         body.project_id = project(&self.client, self.project);
         body.models = vec![self.model];
         let call = Call::new(&COMPATIBILITY).segment("models").segment("compatibility");
-        let answer = call.json(&body)?.send::<CompatibilityReport>(&self.client).await?;
-        answer.data.models.into_iter().next().ok_or_else(|| {
-            let message = "the answer is not what the contract says: it reports on no model";
-            Error::Decode { context: ErrorContext::new(ErrorCode::Decode, message).into() }
-        })
+        let mut answer = call.json(&body)?.send::<CompatibilityReport>(&self.client).await?;
+        let first = std::mem::take(&mut answer.data.models).into_iter().next();
+        first.ok_or_else(|| answer.refuse("it reports on no model"))
     }
 
     async fn send(self) -> Result<bool, Error> {

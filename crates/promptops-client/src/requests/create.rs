@@ -3,7 +3,7 @@ use std::sync::Arc;
 use promptops_types::{Error, NewPrompt, PromptResponse};
 use serde::Serialize;
 
-use super::{awaitable, project, project_setter};
+use super::{awaitable, idempotency_key_setter, project, project_setter};
 use crate::PromptOpsClient;
 use crate::call::Call;
 use crate::operation::CREATE_PROMPT;
@@ -14,6 +14,7 @@ use crate::operation::CREATE_PROMPT;
 pub struct CreatePrompt {
     client: PromptOpsClient,
     project: Option<String>,
+    idempotency_key: Option<String>,
     prompt: NewPrompt,
 }
 
@@ -27,14 +28,16 @@ struct Body {
 
 impl CreatePrompt {
     pub(crate) fn new(client: &PromptOpsClient, prompt: NewPrompt) -> Self {
-        Self { client: client.clone(), project: None, prompt }
+        Self { client: client.clone(), project: None, idempotency_key: None, prompt }
     }
 
     project_setter!();
+    idempotency_key_setter!();
 
     async fn send(self) -> Result<Arc<PromptResponse>, Error> {
         let project_id = project(&self.client, self.project);
         let call = Call::new(&CREATE_PROMPT).segment("prompts");
+        let call = call.idempotency_key(self.idempotency_key);
         let call = call.json(&Body { project_id, prompt: self.prompt })?;
         call.send(&self.client).await?.prompt()
     }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use promptops_types::{Error, Label};
 use serde::{Deserialize, Serialize};
 
-use super::{awaitable, if_match_setter, project, project_setter};
+use super::{awaitable, idempotency_key_setter, if_match_setter, project, project_setter};
 use crate::PromptOpsClient;
 use crate::call::Call;
 use crate::operation::{LABELS, REMOVE_LABEL, SET_LABEL};
@@ -49,6 +49,7 @@ pub struct SetLabel {
     label: String,
     project: Option<String>,
     if_match: Option<String>,
+    idempotency_key: Option<String>,
     target: Target,
 }
 
@@ -92,12 +93,14 @@ impl SetLabel {
     }
 
     fn new(client: &PromptOpsClient, id: String, label: String, target: Target) -> Self {
-        Self { client: client.clone(), id, label, project: None, if_match: None, target }
+        let (project, if_match, idempotency_key) = (None, None, None);
+        Self { client: client.clone(), id, label, project, if_match, idempotency_key, target }
     }
 
     project_setter!();
 
     if_match_setter!();
+    idempotency_key_setter!();
 
     async fn send(self) -> Result<Option<Label>, Error> {
         let project_id = project(&self.client, self.project);
@@ -106,6 +109,7 @@ impl SetLabel {
             .segment("labels")
             .segment(&self.label)
             .if_match(self.if_match)
+            .idempotency_key(self.idempotency_key)
             .json(&Body { project_id, target: self.target })?;
         let answer = call.send::<Option<Label>>(&self.client).await?;
         if answer.data.is_none() && !may_be_gone {

@@ -78,7 +78,21 @@ macro_rules! if_match_setter {
     };
 }
 
+/// The setter of the idempotency key, which every keyed write has.
+macro_rules! idempotency_key_setter {
+    () => {
+        /// The key by which the registry knows this write again, within 24 h, and answers as it did
+        /// the first time: for a caller that tries again by itself. Visible ASCII; a new one for
+        /// each call unless given.
+        pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+            self.idempotency_key = Some(key.into());
+            self
+        }
+    };
+}
+
 pub(crate) use awaitable;
+pub(crate) use idempotency_key_setter;
 pub(crate) use if_match_setter;
 pub(crate) use project_setter;
 pub(crate) use use_cache_setter;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use promptops_types::{Bump, Error, PromptResponse, PromptUpdate};
 use serde::Serialize;
 
-use super::{awaitable, if_match_setter, project, project_setter};
+use super::{awaitable, idempotency_key_setter, if_match_setter, project, project_setter};
 use crate::PromptOpsClient;
 use crate::call::Call;
 use crate::operation::UPDATE_PROMPT;
@@ -16,6 +16,7 @@ pub struct UpdatePrompt {
     id: String,
     project: Option<String>,
     if_match: Option<String>,
+    idempotency_key: Option<String>,
     body: Body,
 }
 
@@ -46,7 +47,8 @@ impl UpdatePrompt {
             force: false,
             update,
         };
-        Self { client: client.clone(), id, project: None, if_match: None, body }
+        let (project, if_match, idempotency_key) = (None, None, None);
+        Self { client: client.clone(), id, project, if_match, idempotency_key, body }
     }
 
     project_setter!();
@@ -83,10 +85,13 @@ impl UpdatePrompt {
     }
 
     if_match_setter!();
+    idempotency_key_setter!();
 
     async fn send(mut self) -> Result<Arc<PromptResponse>, Error> {
         self.body.project_id = project(&self.client, self.project);
-        let call = Call::prompt(&UPDATE_PROMPT, &self.id).if_match(self.if_match);
+        let call = Call::prompt(&UPDATE_PROMPT, &self.id)
+            .if_match(self.if_match)
+            .idempotency_key(self.idempotency_key);
         call.json(&self.body)?.send(&self.client).await?.prompt()
     }
 }

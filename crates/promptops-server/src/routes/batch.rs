@@ -9,8 +9,8 @@ use crate::error::{ApiError, no_such_method};
 use crate::extract::{Caller, Json, Path, prompt, selector};
 use crate::reply::Reply;
 
-/// Most bytes of templates in one answer.
-const MAX_BATCH_BYTES: usize = 32 * 1024 * 1024;
+/// Most bytes of templates in one answer: as JSON they fit in the 12 MiB that the client takes.
+const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// The bytes of a prompt's templates: nearly all of its size.
 fn size(prompt: &PromptResponse) -> usize {

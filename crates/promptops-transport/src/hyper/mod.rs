@@ -1,0 +1,200 @@
+//! HTTP over TCP and TLS: one request out, one answer in.
+
+mod body;
+mod builder;
+mod connector;
+mod proxy;
+mod resolver;
+#[cfg(feature = "rustls")]
+mod tls;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, PROXY_AUTHORIZATION,
+};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::Full;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+
+use self::body::{Body, Encoding};
+pub use self::builder::HyperTransportBuilder;
+use self::connector::{Connector, Untrusted, Used};
+use self::proxy::Proxies;
+pub use self::resolver::Resolver;
+#[cfg(feature = "rustls")]
+pub use self::tls::Roots;
+use crate::clock::within;
+use crate::{
+    Attempt, Clock, Deadline, TokioClock, Transport, TransportError, TransportErrorKind,
+    is_idempotent, is_loopback,
+};
+
+/// HTTP over TCP and TLS, with a pool of connections. A clone shares the pool.
+///
+/// HTTP/1.1, or HTTP/2 where that was asked for and the registry agrees. An idempotent request that
+/// dies on a connection that was used before is sent once more on a fresh one, once a call: the peer
+/// has most likely closed the connection while it was idle. Answers compressed with gzip are decoded, within
+/// the limit of a body.
+///
+/// Certificates are always checked; there is no way to turn that off. Redirects are not followed: a
+/// redirect is a response like any other. A credential goes over plain `http://` to this machine
+/// only, unless that was allowed. Proxies are taken from the environment unless told otherwise; to
+/// this machine there is never one.
+///
+/// Requests need a tokio runtime with I/O and time enabled. A request without a
+/// [`Deadline`], which a [`Pipeline`](crate::Pipeline) gives to each, ends after
+/// [`request_timeout`](HyperTransportBuilder::request_timeout).
+///
+/// # Cancel safety
+/// A dropped request closes its connection, unless the connection was still being made: that goes on
+/// for at most the time limit of connecting, and the connection is kept for the next request.
+#[derive(Clone)]
+pub struct HyperTransport {
+    client: Client<Connector, Full<Bytes>>,
+    /// Keeps no connections: each request has one of its own.
+    fresh: Client<Connector, Full<Bytes>>,
+    proxies: Proxies,
+    request_timeout: Duration,
+    max_body_bytes: usize,
+    allow_plain_http: bool,
+}
+
+impl fmt::Debug for HyperTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HyperTransport")
+            .field("request_timeout", &self.request_timeout)
+            .field("max_body_bytes", &self.max_body_bytes)
+            .field("allow_plain_http", &self.allow_plain_http)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request that failed, and whether its connection had answered another one before.
+struct Failure {
+    error: TransportError,
+    was_used: bool,
+}
+
+impl HyperTransport {
+    /// A transport with the defaults of [`HyperTransportBuilder`].
+    ///
+    /// # Errors
+    /// As [`HyperTransportBuilder::build`].
+    pub fn new() -> Result<Self, TransportError> {
+        Self::builder().build()
+    }
+
+    /// A builder.
+    pub fn builder() -> HyperTransportBuilder {
+        HyperTransportBuilder::default()
+    }
+
+    /// Refuses to send a credential where others read it.
+    fn check(&self, request: &Request<Bytes>) -> Result<(), TransportError> {
+        let uri = request.uri();
+        let is_plain = uri.scheme_str() != Some("https");
+        if is_plain
+            && !self.allow_plain_http
+            && !is_loopback(uri)
+            && has_credential(request.headers())
+        {
+            return Err(TransportError::new(
+                TransportErrorKind::InvalidRequest,
+                format!(
+                    "the API key would go to {} unencrypted; use https, or allow plain http on \
+                     the transport",
+                    uri.host().unwrap_or_default()
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Sends a request, and once more if it died on a connection that was used before.
+    async fn send_once(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let is_first = request.extensions().get::<Attempt>().is_none_or(|attempt| attempt.0 == 1);
+        let again = (is_first && is_idempotent(&request)).then(|| request.clone());
+        match (self.attempt(&self.client, request).await, again) {
+            (Err(Failure { was_used: true, .. }), Some(request)) => {
+                self.attempt(&self.fresh, request).await.map_err(|failure| failure.error)
+            }
+            (outcome, _) => outcome.map_err(|failure| failure.error),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        client: &Client<Connector, Full<Bytes>>,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, Failure> {
+        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let response = client
+            .request(request.map(Full::new))
+            .await
+            .map_err(|error| Failure { was_used: Used::by(&error), error: failed(error, &host) })?;
+        let (mut parts, body) = response.into_parts();
+        Used::mark(&mut parts.extensions);
+        let encoding = Encoding::of(&parts.headers);
+        let body = Body::read(body, encoding, self.max_body_bytes).await;
+        // An answer that breaks off is no idle connection that was closed: it is not sent again.
+        let body = body.map_err(|error| Failure { was_used: false, error: error.of(&host) })?;
+        if encoding == Encoding::Gzip {
+            parts.headers.remove(CONTENT_ENCODING);
+            parts.headers.remove(CONTENT_LENGTH);
+        }
+        Ok(Response::from_parts(parts, body))
+    }
+}
+
+impl Transport for HyperTransport {
+    async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        self.check(&request)?;
+        if !request.headers().contains_key(ACCEPT_ENCODING) {
+            request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if let Some(authorization) = self.proxies.authorization(request.uri()) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
+        }
+        if request.extensions().get::<Deadline>().is_some() {
+            return self.send_once(request).await;
+        }
+        let timer = TokioClock.sleep(self.request_timeout);
+        within(timer, self.send_once(request)).await.unwrap_or_else(|| {
+            let message = format!("no answer came within {:?}", self.request_timeout);
+            Err(TransportError::new(TransportErrorKind::Timeout, message))
+        })
+    }
+}
+
+/// Whether a request carries what nobody else may read.
+fn has_credential(headers: &HeaderMap) -> bool {
+    headers.contains_key(AUTHORIZATION) || headers.values().any(HeaderValue::is_sensitive)
+}
+
+/// What it means that no head of an answer came.
+fn failed(error: ClientError, host: &str) -> TransportError {
+    let (kind, message) = if Untrusted::is_in(&error) {
+        let message = format!("{host} is not to be trusted: {}", root_cause(&error));
+        (TransportErrorKind::UntrustedPeer, message)
+    } else if error.is_connect() {
+        let message = format!("cannot connect to {host}: {}", root_cause(&error));
+        (TransportErrorKind::Connect, message)
+    } else {
+        let message = format!("the connection to {host} broke: {}", root_cause(&error));
+        (TransportErrorKind::Interrupted, message)
+    };
+    TransportError::new(kind, message).with_source(error)
+}
+
+/// The innermost error: the ones around it say less.
+fn root_cause<'e>(error: &'e (dyn StdError + 'static)) -> &'e (dyn StdError + 'static) {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause
+}
