@@ -3,9 +3,11 @@
 
 mod bad_input;
 mod calls;
+mod chaos;
 mod contract;
 mod embedded;
 mod examples;
+mod faults;
 mod over_http;
 mod rest_contract;
 mod transports;

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::process::{Command, Stdio};
 
 /// A command line that has not run yet.
@@ -61,6 +61,20 @@ impl CommandLine {
             return Err(format!("`{self}` failed: {}", output.status));
         }
         String::from_utf8(output.stdout).map_err(|_| format!("`{self}` wrote bytes, not text"))
+    }
+
+    /// Prints the line, runs it, and hands over each line of its standard output as it comes.
+    pub(crate) fn each_line(self, mut take: impl FnMut(&str)) -> Outcome {
+        println!("$ {self}");
+        let started = self.command().stdout(Stdio::piped()).spawn();
+        let mut child = started.map_err(|error| self.not_started(&error))?;
+        if let Some(output) = child.stdout.take() {
+            for line in BufReader::new(output).lines() {
+                take(&line.map_err(|error| format!("`{self}` cannot be read: {error}"))?);
+            }
+        }
+        let status = child.wait().map_err(|error| format!("`{self}` is lost: {error}"))?;
+        if status.success() { Ok(()) } else { Err(format!("`{self}` failed: {status}")) }
     }
 
     /// Whether the line runs and succeeds. Prints nothing: it asks what is installed.

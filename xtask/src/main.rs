@@ -1,11 +1,14 @@
 //! The project's own tasks. `cargo xtask` lists them.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program prints")]
 
+mod bench;
 mod command;
 mod deps;
 mod docs;
+mod faults;
 mod lint;
 mod models;
+mod table;
 mod test;
 mod tidy;
 
@@ -24,6 +27,8 @@ usage: cargo xtask <command>
   deps              which crate may depend on which, and which packages each stays free of
   tidy              naming, leftovers, SQL, manifests, text files, test vectors, the book
   docs              the API documentation and the book
+  bench [http]      speed, beside what it is compared with; a table of ratios
+  faults [--long]   faults and attacks: what is promised and what was measured; a table
   models [--check]  refresh the model catalogue from the PyPI package litellm;
                     with --check, only say whether it is out of date
 ";
@@ -59,6 +64,10 @@ fn task(arguments: &[&str]) -> Option<fn() -> Outcome> {
         ["deps"] => deps::run,
         ["tidy"] => tidy::run,
         ["docs"] => docs::run,
+        ["bench"] => bench::run,
+        ["bench", "http"] => bench::http,
+        ["faults"] => faults::run,
+        ["faults", "--long"] => faults::long,
         ["models"] => models::refresh,
         ["models", "--check"] => models::check,
         _ => return None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_MATCH, USER_AGENT};
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use promptops_transport::{
     Deadline, Idempotent, RetryRule, Transport, TransportError, TransportErrorKind,
@@ -20,6 +20,9 @@ use crate::operation::{Operation, Repeat};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Room for the headers of a request, those of the pipeline included.
+const HEADERS: usize = 12;
+
 const AGENT: &str = concat!("promptops-client-rust/", env!("CARGO_PKG_VERSION"));
 
 /// Everything but what RFC 3986 (2.3) calls unreserved, and slashes: one segment stays one.
@@ -200,34 +203,40 @@ impl Call {
         deadline: Deadline,
         id: &str,
     ) -> Result<Request<Bytes>, Error> {
-        let uri = format!("{}{}{}", client.base(), self.path, self.query);
-        let mut request = Request::builder()
-            .method(self.operation.method.clone())
-            .uri(uri)
-            .header(ACCEPT, "application/json")
-            .header(USER_AGENT, AGENT)
-            .header(REQUEST_ID, id);
-        if let Some(etag) = &self.if_match {
-            request = request.header(IF_MATCH, etag);
-        }
-        match self.operation.repeat {
-            Repeat::ByMethod => {}
-            Repeat::Reads => request = request.extension(Idempotent),
-            Repeat::Keyed => {
-                let key = self.idempotency_key.take();
-                let key = key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-                request = request.header(IDEMPOTENCY_KEY, key);
-            }
-        }
-        if self.body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        let body = self.body.take().unwrap_or_default();
-        request.extension(deadline).body(body).map_err(|error| {
+        let refused = |error: http::Error| {
             let message = "the request cannot be sent: a header or the path is not valid";
             let context = ErrorContext::new(ErrorCode::BadRequest, message).source(error);
             Error::Validation { validation_errors: Vec::new(), context: context.into() }
-        })
+        };
+        let text =
+            |value: &str| HeaderValue::from_str(value).map_err(|error| refused(error.into()));
+        let uri = [client.base(), &self.path, &self.query].concat();
+        let mut request = Request::new(self.body.take().unwrap_or_default());
+        *request.method_mut() = self.operation.method.clone();
+        *request.uri_mut() = Uri::try_from(uri).map_err(|error| refused(error.into()))?;
+        request.extensions_mut().insert(deadline);
+        let is_json = !request.body().is_empty();
+        let headers = request.headers_mut();
+        headers.reserve(HEADERS);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.insert(REQUEST_ID, text(id)?);
+        if let Some(etag) = &self.if_match {
+            headers.insert(IF_MATCH, text(etag)?);
+        }
+        if is_json {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        match self.operation.repeat {
+            Repeat::ByMethod => {}
+            Repeat::Reads => _ = request.extensions_mut().insert(Idempotent),
+            Repeat::Keyed => {
+                let key = self.idempotency_key.take();
+                let key = key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+                headers.insert(IDEMPOTENCY_KEY, text(&key)?);
+            }
+        }
+        Ok(request)
     }
 
     /// Nothing can have this name, and as a path segment it would name something else.

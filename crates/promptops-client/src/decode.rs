@@ -6,9 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use promptops_transport::{Attempts, excerpt, retry_after};
-use promptops_types::{
-    Error, ErrorBody, ErrorCode, ErrorContext, Success, Timestamp, ValidationIssue,
-};
+use promptops_types::{Error, ErrorBody, ErrorCode, ErrorContext, Timestamp, ValidationIssue};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -77,6 +75,15 @@ fn request_id(text: &str) -> Option<String> {
     is_one.then(|| text.to_owned())
 }
 
+/// The envelope of a success; what else is in it is passed over.
+#[derive(Deserialize)]
+struct Answered<T> {
+    success: bool,
+    /// It may be `null`, but it has to be there.
+    #[serde(bound(deserialize = "T: Deserialize<'de>"), deserialize_with = "T::deserialize")]
+    data: T,
+}
+
 /// What an answer belongs to.
 #[derive(Debug)]
 pub(crate) struct Origin<'a> {
@@ -101,8 +108,9 @@ pub(crate) fn decode<T: DeserializeOwned>(
         let nothing = serde_json::from_str("null").or_else(|_| serde_json::from_str("{}"));
         return nothing.map_err(|error| undecodable(response, origin.request_id, &error));
     }
-    // The usual case in one pass.
-    if let Ok(Success { success: true, data, .. }) = serde_json::from_slice::<Success<T>>(body) {
+    // The usual case in one pass. Text that is known to be UTF-8 is not looked at string by string.
+    let usual = std::str::from_utf8(body).ok().map(serde_json::from_str::<Answered<T>>);
+    if let Some(Ok(Answered { success: true, data })) = usual {
         return Ok(data);
     }
     let envelope = Envelope::read(body);

@@ -1,7 +1,7 @@
 //! A circuit breaker for each origin: while a registry only fails, calls fail at once and it is
 //! left alone to recover.
 
-use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,55 +57,67 @@ pub enum CircuitState {
 /// doubling up to 60 s, less up to a fifth, lets exactly one call probe it.
 #[derive(Debug)]
 pub(crate) struct CircuitBreaker {
-    circuits: Mutex<HashMap<Origin, Circuit>>,
+    /// One for each origin. A client has one origin, seldom more.
+    circuits: Mutex<Vec<Circuit>>,
+    generations: AtomicU64,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
 
 /// Scheme, host and port, each as written or as the default.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 struct Origin {
     is_https: bool,
     host: String,
     port: u16,
+    written: String,
 }
 
 impl Origin {
     fn of(uri: &Uri) -> Self {
-        let is_https = uri.scheme_str() == Some("https");
-        let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-        Self { is_https, host: uri.host().unwrap_or_default().to_ascii_lowercase(), port }
+        let (is_https, port) = scheme_and_port(uri);
+        let written = uri.authority().map_or_else(String::new, ToString::to_string);
+        Self { is_https, host: uri.host().unwrap_or_default().to_owned(), port, written }
+    }
+
+    fn is_of(&self, uri: &Uri) -> bool {
+        // As it was written the first time: the usual case, and quick.
+        if uri.authority().is_some_and(|authority| self.written == authority.as_str()) {
+            return self.is_https == (uri.scheme_str() == Some("https"));
+        }
+        (self.is_https, self.port) == scheme_and_port(uri)
+            && self.host.eq_ignore_ascii_case(uri.host().unwrap_or_default())
     }
 }
 
-#[derive(Debug, Default)]
+fn scheme_and_port(uri: &Uri) -> (bool, u16) {
+    let is_https = uri.scheme_str() == Some("https");
+    (is_https, uri.port_u16().unwrap_or(if is_https { 443 } else { 80 }))
+}
+
+#[derive(Debug)]
 struct Circuit {
+    origin: Origin,
     state: State,
-    /// Raised with each change of state: what a call from before it says is of the past.
+    /// Another one after each change of state, and for each circuit: what a call says is of the past
+    /// once there is no circuit of its generation.
     generation: u64,
     /// By number of the time slice: calls and failures.
     slices: Vec<(u64, u32, u32)>,
     used: Duration,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 enum State {
-    #[default]
     Closed,
-    Open {
-        until: Duration,
-        times: u32,
-    },
-    Probing {
-        since: Duration,
-        times: u32,
-    },
+    Open { until: Duration, times: u32 },
+    Probing { since: Duration, times: u32 },
 }
 
 impl Circuit {
-    fn turn(&mut self, state: State) {
+    fn turn(&mut self, state: State, generation: u64) {
         self.state = state;
-        self.generation += 1;
+        self.generation = generation;
         self.slices.clear();
     }
 
@@ -130,15 +142,21 @@ impl Circuit {
 
 impl CircuitBreaker {
     pub(crate) fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-        Self { circuits: Mutex::default(), clock, random }
+        Self { circuits: Mutex::default(), generations: AtomicU64::new(0), clock, random }
     }
 
-    fn circuits(&self) -> MutexGuard<'_, HashMap<Origin, Circuit>> {
+    fn circuits(&self) -> MutexGuard<'_, Vec<Circuit>> {
         self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed)
+    }
+
     pub(crate) fn state(&self, uri: &Uri) -> CircuitState {
-        match self.circuits().get(&Origin::of(uri)).map(|circuit| circuit.state) {
+        let circuits = self.circuits();
+        let circuit = circuits.iter().find(|circuit| circuit.origin.is_of(uri));
+        match circuit.map(|circuit| circuit.state) {
             None | Some(State::Closed) => CircuitState::Closed,
             Some(State::Probing { .. }) => CircuitState::HalfOpen,
             Some(State::Open { until, .. }) => {
@@ -147,18 +165,32 @@ impl CircuitBreaker {
         }
     }
 
+    /// The circuit of an origin; a new one in the place of the one not used for longest, where there
+    /// are too many.
+    fn circuit<'c>(&self, circuits: &'c mut Vec<Circuit>, uri: &Uri) -> &'c mut Circuit {
+        let at = circuits.iter().position(|circuit| circuit.origin.is_of(uri));
+        let at = at.unwrap_or_else(|| {
+            if circuits.len() >= ORIGINS {
+                let oldest = (0..circuits.len()).min_by_key(|at| circuits[*at].used);
+                circuits.swap_remove(oldest.unwrap_or(0));
+            }
+            circuits.push(Circuit {
+                origin: Origin::of(uri),
+                state: State::Closed,
+                generation: self.next_generation(),
+                slices: Vec::new(),
+                used: Duration::ZERO,
+            });
+            circuits.len() - 1
+        });
+        &mut circuits[at]
+    }
+
     /// Asks to make a call.
     pub(crate) fn admit(&self, uri: &Uri) -> Result<Admission<'_>, TransportError> {
-        let origin = Origin::of(uri);
         let now = self.clock.monotonic();
         let mut circuits = self.circuits();
-        if circuits.len() >= ORIGINS && !circuits.contains_key(&origin) {
-            let oldest = circuits.iter().min_by_key(|(_, circuit)| circuit.used);
-            if let Some(oldest) = oldest.map(|(origin, _)| origin.clone()) {
-                circuits.remove(&oldest);
-            }
-        }
-        let circuit = circuits.entry(origin.clone()).or_default();
+        let circuit = self.circuit(&mut circuits, uri);
         circuit.used = now;
         let probe = match circuit.state {
             State::Closed => None,
@@ -168,35 +200,34 @@ impl CircuitBreaker {
             State::Probing { .. } => return Err(open(Duration::ZERO)),
         };
         if let Some(times) = probe {
-            circuit.turn(State::Probing { since: now, times });
+            circuit.turn(State::Probing { since: now, times }, self.next_generation());
         }
         let generation = circuit.generation;
-        Ok(Admission { breaker: self, origin, generation, probe, since: now, is_over: false })
+        Ok(Admission { breaker: self, generation, probe, since: now, is_over: false })
     }
 
     fn settle(&self, admission: &Admission<'_>, health: Health) {
         let now = self.clock.monotonic();
         let mut circuits = self.circuits();
-        let Some(circuit) = circuits.get_mut(&admission.origin) else { return };
-        if circuit.generation != admission.generation {
-            return;
-        }
-        match (admission.probe, health) {
-            (Some(_), Health::Working) => circuit.turn(State::Closed),
-            (Some(times), Health::Failing) => {
-                circuit.turn(self.opened(now, times.saturating_add(1)));
-            }
+        let generation = admission.generation;
+        let circuit = circuits.iter_mut().find(|circuit| circuit.generation == generation);
+        let Some(circuit) = circuit else { return };
+        let state = match (admission.probe, health) {
+            (Some(_), Health::Working) => State::Closed,
+            (Some(times), Health::Failing) => self.opened(now, times.saturating_add(1)),
             // The next call probes.
-            (Some(times), Health::Unknown) => circuit.turn(State::Open { until: now, times }),
-            (None, Health::Unknown) => {}
+            (Some(times), Health::Unknown) => State::Open { until: now, times },
+            (None, Health::Unknown) => return,
             (None, health) => {
                 let failed = health == Health::Failing;
                 circuit.count(now, failed);
-                if failed && circuit.is_failing() {
-                    circuit.turn(self.opened(now, 0));
+                if !(failed && circuit.is_failing()) {
+                    return;
                 }
+                self.opened(now, 0)
             }
-        }
+        };
+        circuit.turn(state, self.next_generation());
     }
 
     fn opened(&self, now: Duration, times: u32) -> State {
@@ -222,7 +253,6 @@ fn open(remaining: Duration) -> TransportError {
 #[derive(Debug)]
 pub(crate) struct Admission<'b> {
     breaker: &'b CircuitBreaker,
-    origin: Origin,
     generation: u64,
     /// How often the circuit has been opened in a row, for the call that probes.
     probe: Option<u32>,

@@ -49,8 +49,9 @@ impl RetryBudget {
     }
 
     fn give_back(&self, tokens: u32) {
-        let more = |left: u32| Some(left.saturating_add(tokens).min(self.full));
-        // The closure never refuses.
+        // Full is as good as given back, and writes nothing that other threads read.
+        let more =
+            |left: u32| (left < self.full).then(|| left.saturating_add(tokens).min(self.full));
         let _ = self.tokens.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
     }
 }

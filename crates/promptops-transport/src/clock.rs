@@ -4,9 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::LazyLock;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use promptops_types::{SystemTime, TimeSource, Timestamp};
 
 /// A sleep that has begun.
@@ -45,14 +46,30 @@ impl Clock for TokioClock {
     }
 }
 
-/// The output of a future, or `None` if the timer ends first.
-pub(crate) async fn within<F: Future>(mut timer: Sleep, future: F) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|context| {
-        if let Poll::Ready(output) = future.as_mut().poll(context) {
+pin_project! {
+    /// The output of a future, or `None` if the timer ends first.
+    ///
+    /// No `async fn`: that would hold the future twice, as its argument and pinned, and each attempt
+    /// moves it.
+    pub(crate) struct Within<F> {
+        timer: Sleep,
+        #[pin]
+        future: F,
+    }
+}
+
+pub(crate) fn within<F: Future>(timer: Sleep, future: F) -> Within<F> {
+    Within { timer, future }
+}
+
+impl<F: Future> Future for Within<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.future.poll(context) {
             return Poll::Ready(Some(output));
         }
-        timer.as_mut().poll(context).map(|()| None)
-    })
-    .await
+        this.timer.as_mut().poll(context).map(|()| None)
+    }
 }

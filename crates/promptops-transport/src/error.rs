@@ -10,6 +10,7 @@ pub struct TransportError {
     message: String,
     attempts: u32,
     retry_after: Option<Duration>,
+    is_stale_connection: bool,
     #[source]
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -18,6 +19,11 @@ pub struct TransportError {
 /// pipeline sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt(pub u32);
+
+/// Asks a transport with a pool for a connection that was not used before: an extension of the
+/// request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FreshConnection;
 
 /// How many attempts a call made: an extension of the response that a pipeline gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +79,14 @@ impl TransportErrorKind {
 impl TransportError {
     /// An error of a kind, with a message that says what was being done.
     pub fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), attempts: 1, retry_after: None, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            attempts: 1,
+            retry_after: None,
+            is_stale_connection: false,
+            source: None,
+        }
     }
 
     /// Adds the error that caused this one.
@@ -100,6 +113,18 @@ impl TransportError {
 
     pub(crate) fn set_attempts(&mut self, attempts: u32) {
         self.attempts = attempts;
+    }
+
+    /// Whether the request died on a connection that had answered one before. The peer has most
+    /// likely closed it while it was idle; on a fresh connection the same may well succeed.
+    pub fn is_stale_connection(&self) -> bool {
+        self.is_stale_connection
+    }
+
+    /// Says whether the connection had answered a request before.
+    pub fn with_stale_connection(mut self, is_stale: bool) -> Self {
+        self.is_stale_connection = is_stale;
+        self
     }
 
     /// After how long calling again may help, where that is known.

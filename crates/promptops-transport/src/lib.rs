@@ -26,7 +26,9 @@ pub use budget::RetryBudget;
 pub use clock::{Clock, Sleep, TokioClock};
 pub use credential::{Bearer, Credential, Signed};
 pub use deadline::Deadline;
-pub use error::{Attempt, Attempts, RetryRule, TransportError, TransportErrorKind};
+pub use error::{
+    Attempt, Attempts, FreshConnection, RetryRule, TransportError, TransportErrorKind,
+};
 pub use excerpt::excerpt;
 #[cfg(feature = "rustls")]
 pub use hyper::Roots;

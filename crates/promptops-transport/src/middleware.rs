@@ -78,10 +78,13 @@ impl<'a> Next<'a> {
     ///
     /// # Errors
     /// Whatever follows cannot do.
-    pub async fn run(self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+    pub fn run(
+        self,
+        request: Request<Bytes>,
+    ) -> impl Future<Output = Result<Response<Bytes>, TransportError>> + Send + use<'a> {
         match self.rest {
-            [] => self.end.call(request).await,
-            [first, rest @ ..] => first.0.handle(request, Next { rest, end: self.end }).await,
+            [] => self.end.call(request),
+            [first, rest @ ..] => first.0.handle(request, Next { rest, end: self.end }),
         }
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
-use promptops_types::RetryConfig;
+use promptops_types::{RetryConfig, Timestamp};
 
 use crate::breaker::{Admission, CircuitBreaker};
 use crate::budget::Payment;
@@ -12,10 +12,10 @@ use crate::middleware::{Answering, Endpoint};
 use crate::retry::{Health, health};
 use crate::skew::ClockSkew;
 use crate::{
-    Attempt, Attempts, Backoff, CircuitState, Clock, Credential, Deadline, FullJitter, Middleware,
-    Next, Outcome, Random, RetryBudget, RetryPolicy, RetryReason, SharedMiddleware,
-    SharedTransport, StandardRetry, SystemRandom, TokioClock, Transport, TransportError,
-    TransportErrorKind, Verdict, is_idempotent, retry_after,
+    Attempt, Attempts, Backoff, CircuitState, Clock, Credential, Deadline, FreshConnection,
+    FullJitter, Middleware, Next, Outcome, Random, RetryBudget, RetryPolicy, RetryReason,
+    SharedMiddleware, SharedTransport, StandardRetry, SystemRandom, TokioClock, Transport,
+    TransportError, TransportErrorKind, Verdict, is_idempotent, retry_after,
 };
 
 const DEADLINE: HeaderName = HeaderName::from_static("x-promptops-deadline-ms");
@@ -151,7 +151,9 @@ impl Pipeline {
     }
 
     /// The circuit breaker and what follows it.
-    async fn admitted(&self, request: Request<Bytes>, deadline: Deadline) -> Outcome {
+    ///
+    /// The request is boxed: the futures from here on are moved about, and it is large.
+    async fn admitted(&self, request: Box<Request<Bytes>>, deadline: Deadline) -> Outcome {
         let Some(breaker) = &self.breaker else {
             return self.attempt_until_done(request, deadline, false).await;
         };
@@ -161,38 +163,46 @@ impl Pipeline {
         outcome
     }
 
-    /// The retry stage. A call that probes is not retried: one request says enough.
+    /// The retry stage. A call that probes is not retried: one request says enough. Two things are no
+    /// failures of the registry and cost nothing: an idempotent request that met a connection which
+    /// the peer had closed is sent on a fresh one, and one that was refused for the time it told is
+    /// sent by the registry's clock, each once a call.
     async fn attempt_until_done(
         &self,
-        request: Request<Bytes>,
+        request: Box<Request<Bytes>>,
         deadline: Deadline,
         is_probe: bool,
     ) -> Outcome {
         let is_idempotent = is_idempotent(&request);
         let (mut attempt, mut sent) = (1, 0);
         let mut knows_time = self.credential.as_ref().is_none_or(|c| !c.tells_time());
+        let mut is_fresh = false;
         let mut paid = None;
         loop {
             let told = self.skew.registry_time(self.clock.now());
-            let prepared = self.prepared(request.clone(), sent + 1, deadline);
-            let authorized = prepared.and_then(|mut request| {
-                if let Some(credential) = &self.credential {
-                    credential.authorize(&mut request, told)?;
+            let attempting = self.prepared(&request, sent + 1, deadline, told);
+            let attempting = attempting.map(|mut request| {
+                if is_fresh {
+                    request.extensions_mut().insert(FreshConnection);
                 }
-                Ok(request)
+                request
             });
-            let mut outcome = match authorized {
-                Ok(request) => {
+            let mut outcome = match attempting.map(|request| self.attempt(request, deadline)) {
+                Ok(attempting) => {
                     sent += 1;
                     if let Some(payment) = paid.take() {
                         Payment::spend(payment);
                     }
-                    self.attempt(request, deadline).await
+                    attempting.await
                 }
                 Err(error) => Err(error),
             };
             if sent == 1 && health(&outcome) == Health::Working {
                 self.budget.refill();
+            }
+            if is_idempotent && !is_fresh && is_stale(&outcome) {
+                is_fresh = true;
+                continue;
             }
             if !knows_time
                 && let Ok(refusal) = &outcome
@@ -240,37 +250,53 @@ impl Pipeline {
         Some(spread).filter(|delay| *delay < remaining).or(asked.filter(|delay| *delay < remaining))
     }
 
-    /// An attempt's request: it tells how much is left of the deadline.
+    /// An attempt's request: it tells how much is left of the deadline, and who asks.
     fn prepared(
         &self,
-        mut request: Request<Bytes>,
+        request: &Request<Bytes>,
         number: u32,
         deadline: Deadline,
+        now: Timestamp,
     ) -> Result<Request<Bytes>, TransportError> {
         let remaining = self.remaining(deadline);
         if remaining.is_zero() {
             return Err(timed_out());
         }
         let milliseconds = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
+        let mut request = request.clone();
         request.headers_mut().insert(DEADLINE, HeaderValue::from(milliseconds));
         request.extensions_mut().insert(Attempt(number));
         request.extensions_mut().insert(deadline);
+        if let Some(credential) = &self.credential {
+            credential.authorize(&mut request, now)?;
+        }
         Ok(request)
     }
 
     /// One attempt, within its time limit.
-    async fn attempt(&self, request: Request<Bytes>, deadline: Deadline) -> Outcome {
+    fn attempt(
+        &self,
+        request: Request<Bytes>,
+        deadline: Deadline,
+    ) -> impl Future<Output = Outcome> + Send {
         let remaining = self.remaining(deadline);
         let limit = self.attempt_timeout.unwrap_or(remaining).min(remaining);
         let sending = Next::new(&self.per_attempt, &self.transport).run(request);
-        within(self.clock.sleep(limit), sending).await.unwrap_or_else(|| {
-            if limit == remaining {
-                return Err(timed_out());
-            }
-            let message = format!("no answer came within the {limit:?} of an attempt");
-            Err(TransportError::new(TransportErrorKind::Timeout, message))
-        })
+        let sending = within(self.clock.sleep(limit), sending);
+        async move {
+            sending.await.unwrap_or_else(|| {
+                if limit == remaining {
+                    return Err(timed_out());
+                }
+                let message = format!("no answer came within the {limit:?} of an attempt");
+                Err(TransportError::new(TransportErrorKind::Timeout, message))
+            })
+        }
     }
+}
+
+fn is_stale(outcome: &Outcome) -> bool {
+    outcome.as_ref().is_err_and(TransportError::is_stale_connection)
 }
 
 fn timed_out() -> TransportError {
@@ -280,7 +306,7 @@ fn timed_out() -> TransportError {
 
 impl Endpoint for SharedTransport {
     fn call(&self, request: Request<Bytes>) -> Answering<'_> {
-        Box::pin(Transport::send(self, request))
+        self.sending(request)
     }
 }
 
@@ -293,7 +319,7 @@ struct Call<'p> {
 
 impl Endpoint for Call<'_> {
     fn call(&self, request: Request<Bytes>) -> Answering<'_> {
-        Box::pin(self.pipeline.admitted(request, self.deadline))
+        Box::pin(self.pipeline.admitted(Box::new(request), self.deadline))
     }
 }
 
@@ -303,7 +329,7 @@ impl Transport for Pipeline {
         let deadline = deadline.unwrap_or_else(|| self.deadline(self.timeout));
         if self.per_call.is_empty() {
             // Each attempt and each delay ends before the deadline: no other timer is needed.
-            return self.admitted(request, deadline).await;
+            return self.admitted(Box::new(request), deadline).await;
         }
         let timer = self.clock.sleep(self.remaining(deadline));
         let call = Call { pipeline: self, deadline };

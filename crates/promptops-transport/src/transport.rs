@@ -26,7 +26,7 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Response<Bytes>, TransportError>> + Send;
 }
 
-type Sending<'a> =
+pub(crate) type Sending<'a> =
     Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
 
 /// The object-safe form of [`Transport`].
@@ -48,6 +48,11 @@ impl SharedTransport {
     /// Wraps a transport.
     pub fn new(transport: impl Transport) -> Self {
         Self(Arc::new(transport))
+    }
+
+    /// The future as it is inside, without another around it.
+    pub(crate) fn sending(&self, request: Request<Bytes>) -> Sending<'_> {
+        self.0.send(request)
     }
 }
 

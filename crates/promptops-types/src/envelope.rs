@@ -8,8 +8,7 @@ use crate::{ErrorCode, Timestamp};
 pub struct Success<T> {
     /// Always true.
     pub success: bool,
-    /// What was asked for. It may be `null`, but it has to be there.
-    #[serde(bound(deserialize = "T: Deserialize<'de>"), deserialize_with = "T::deserialize")]
+    /// What was asked for.
     pub data: T,
     /// About the answer.
     pub metadata: ResponseMetadata,

@@ -10,12 +10,14 @@ mod tls;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, PROXY_AUTHORIZATION,
 };
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -29,16 +31,17 @@ pub use self::resolver::Resolver;
 pub use self::tls::Roots;
 use crate::clock::within;
 use crate::{
-    Attempt, Clock, Deadline, TokioClock, Transport, TransportError, TransportErrorKind,
-    is_idempotent, is_loopback,
+    Clock, Deadline, FreshConnection, Outcome, TokioClock, Transport, TransportError,
+    TransportErrorKind, is_loopback,
 };
 
 /// HTTP over TCP and TLS, with a pool of connections. A clone shares the pool.
 ///
-/// HTTP/1.1, or HTTP/2 where that was asked for and the registry agrees. An idempotent request that
-/// dies on a connection that was used before is sent once more on a fresh one, once a call: the peer
-/// has most likely closed the connection while it was idle. Answers compressed with gzip are decoded, within
-/// the limit of a body.
+/// HTTP/1.1, or HTTP/2 where that was asked for and the registry agrees. Answers compressed with gzip
+/// are decoded, within the limit of a body. A request that dies on a connection that was used before
+/// has most likely met a peer that closed it while it was idle: the error says so
+/// ([`TransportError::is_stale_connection`]), a [`FreshConnection`] in the request's extensions asks
+/// for another one, and a [`Pipeline`](crate::Pipeline) does that once a call.
 ///
 /// Certificates are always checked; there is no way to turn that off. Redirects are not followed: a
 /// redirect is a response like any other. A credential goes over plain `http://` to this machine
@@ -73,12 +76,6 @@ impl fmt::Debug for HyperTransport {
     }
 }
 
-/// A request that failed, and whether its connection had answered another one before.
-struct Failure {
-    error: TransportError,
-    was_used: bool,
-}
-
 impl HyperTransport {
     /// A transport with the defaults of [`HyperTransportBuilder`].
     ///
@@ -99,8 +96,8 @@ impl HyperTransport {
         let is_plain = uri.scheme_str() != Some("https");
         if is_plain
             && !self.allow_plain_http
-            && !is_loopback(uri)
             && has_credential(request.headers())
+            && !is_loopback(uri)
         {
             return Err(TransportError::new(
                 TransportErrorKind::InvalidRequest,
@@ -114,44 +111,30 @@ impl HyperTransport {
         Ok(())
     }
 
-    /// Sends a request, and once more if it died on a connection that was used before.
-    async fn send_once(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let is_first = request.extensions().get::<Attempt>().is_none_or(|attempt| attempt.0 == 1);
-        let again = (is_first && is_idempotent(&request)).then(|| request.clone());
-        match (self.attempt(&self.client, request).await, again) {
-            (Err(Failure { was_used: true, .. }), Some(request)) => {
-                self.attempt(&self.fresh, request).await.map_err(|failure| failure.error)
+    /// The exchange, boxed: it is large, and what is around it is moved about.
+    fn exchange(&self, request: Request<Bytes>) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
+        let is_fresh = request.extensions().get::<FreshConnection>().is_some();
+        let client = if is_fresh { &self.fresh } else { &self.client };
+        let authority = request.uri().authority().cloned();
+        let limit = self.max_body_bytes;
+        let responding = client.request(request.map(Full::new));
+        Box::pin(async move {
+            let host = authority.as_ref().map_or("", Authority::as_str);
+            let response = responding.await.map_err(|error| failed(error, host))?;
+            let (mut parts, body) = response.into_parts();
+            Used::mark(&mut parts.extensions);
+            let encoding = Encoding::of(&parts.headers);
+            let body = Body::read(body, encoding, limit).await.map_err(|error| error.of(host))?;
+            if encoding == Encoding::Gzip {
+                parts.headers.remove(CONTENT_ENCODING);
+                parts.headers.remove(CONTENT_LENGTH);
             }
-            (outcome, _) => outcome.map_err(|failure| failure.error),
-        }
+            Ok(Response::from_parts(parts, body))
+        })
     }
 
-    async fn attempt(
-        &self,
-        client: &Client<Connector, Full<Bytes>>,
-        request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, Failure> {
-        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        let response = client
-            .request(request.map(Full::new))
-            .await
-            .map_err(|error| Failure { was_used: Used::by(&error), error: failed(error, &host) })?;
-        let (mut parts, body) = response.into_parts();
-        Used::mark(&mut parts.extensions);
-        let encoding = Encoding::of(&parts.headers);
-        let body = Body::read(body, encoding, self.max_body_bytes).await;
-        // An answer that breaks off is no idle connection that was closed: it is not sent again.
-        let body = body.map_err(|error| Failure { was_used: false, error: error.of(&host) })?;
-        if encoding == Encoding::Gzip {
-            parts.headers.remove(CONTENT_ENCODING);
-            parts.headers.remove(CONTENT_LENGTH);
-        }
-        Ok(Response::from_parts(parts, body))
-    }
-}
-
-impl Transport for HyperTransport {
-    async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+    /// A request as it goes out.
+    fn prepared(&self, mut request: Request<Bytes>) -> Result<Request<Bytes>, TransportError> {
         self.check(&request)?;
         if !request.headers().contains_key(ACCEPT_ENCODING) {
             request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
@@ -159,12 +142,20 @@ impl Transport for HyperTransport {
         if let Some(authorization) = self.proxies.authorization(request.uri()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
-        if request.extensions().get::<Deadline>().is_some() {
-            return self.send_once(request).await;
+        Ok(request)
+    }
+}
+
+impl Transport for HyperTransport {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let has_deadline = request.extensions().get::<Deadline>().is_some();
+        let exchange = self.exchange(self.prepared(request)?);
+        if has_deadline {
+            return exchange.await;
         }
-        let timer = TokioClock.sleep(self.request_timeout);
-        within(timer, self.send_once(request)).await.unwrap_or_else(|| {
-            let message = format!("no answer came within {:?}", self.request_timeout);
+        let limit = self.request_timeout;
+        within(TokioClock.sleep(limit), exchange).await.unwrap_or_else(|| {
+            let message = format!("no answer came within {limit:?}");
             Err(TransportError::new(TransportErrorKind::Timeout, message))
         })
     }
@@ -177,6 +168,7 @@ fn has_credential(headers: &HeaderMap) -> bool {
 
 /// What it means that no head of an answer came.
 fn failed(error: ClientError, host: &str) -> TransportError {
+    let was_used = Used::by(&error);
     let (kind, message) = if Untrusted::is_in(&error) {
         let message = format!("{host} is not to be trusted: {}", root_cause(&error));
         (TransportErrorKind::UntrustedPeer, message)
@@ -187,7 +179,7 @@ fn failed(error: ClientError, host: &str) -> TransportError {
         let message = format!("the connection to {host} broke: {}", root_cause(&error));
         (TransportErrorKind::Interrupted, message)
     };
-    TransportError::new(kind, message).with_source(error)
+    TransportError::new(kind, message).with_stale_connection(was_used).with_source(error)
 }
 
 /// The innermost error: the ones around it say less.

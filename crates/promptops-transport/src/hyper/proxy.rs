@@ -30,8 +30,12 @@ pub(super) enum ProxySource {
 }
 
 /// The proxies in use.
-#[derive(Debug, Clone)]
-pub(super) struct Proxies(Option<Arc<Matcher>>);
+#[derive(Debug, Clone, Default)]
+pub(super) struct Proxies {
+    matcher: Option<Arc<Matcher>>,
+    /// Whether a proxy that forwards plain requests asks who sends them.
+    asks: bool,
+}
 
 impl Proxies {
     pub(super) fn of(
@@ -39,12 +43,12 @@ impl Proxies {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, TransportError> {
         match source {
-            ProxySource::Nowhere => Ok(Self(None)),
+            ProxySource::Nowhere => Ok(Self::default()),
             ProxySource::Url(url) => {
                 check("the proxy", url.expose())?;
                 Ok(Self::matching(Matcher::builder().all(url.expose().to_owned())))
             }
-            ProxySource::Environment if environment(CGI).is_some() => Ok(Self(None)),
+            ProxySource::Environment if environment(CGI).is_some() => Ok(Self::default()),
             ProxySource::Environment => {
                 let mut values = [const { String::new() }; 4];
                 for (names, value) in VARIABLES.iter().zip(&mut values) {
@@ -62,7 +66,10 @@ impl Proxies {
     }
 
     fn matching(builder: hyper_util::client::proxy::matcher::Builder) -> Self {
-        Self(Some(Arc::new(builder.build())))
+        let matcher = builder.build();
+        let forwarding = matcher.intercept(&Uri::from_static("http://prompts.invalid/"));
+        let asks = forwarding.is_some_and(|proxy| proxy.basic_auth().is_some());
+        Self { matcher: Some(Arc::new(matcher)), asks }
     }
 
     /// The proxy for a request. There is none to this machine, whatever the environment says: the
@@ -71,12 +78,12 @@ impl Proxies {
         if is_loopback(uri) {
             return None;
         }
-        self.0.as_ref()?.intercept(uri)
+        self.matcher.as_ref()?.intercept(uri)
     }
 
     /// What a forwarding proxy wants to see with each request. A tunnel is asked for it once.
     pub(super) fn authorization(&self, uri: &Uri) -> Option<HeaderValue> {
-        if uri.scheme_str() == Some("https") {
+        if !self.asks || uri.scheme_str() == Some("https") {
             return None;
         }
         self.between(uri)?.basic_auth().cloned()

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use promptops_transport::test_util::{RawServer, Step};
 use promptops_transport::{
-    Attempt, HyperTransport, Pipeline, Resolver, Transport, TransportErrorKind as Kind,
+    Attempts, FreshConnection, HyperTransport, Pipeline, Resolver, Transport,
+    TransportErrorKind as Kind,
 };
 use promptops_types::RetryConfig;
 use tokio::net::TcpListener;
@@ -137,37 +138,49 @@ async fn closes_on_reuse() -> RawServer {
     .unwrap()
 }
 
-#[tokio::test]
-async fn a_connection_that_closes_on_reuse_is_unseen_where_that_is_safe() {
-    let transport = HyperTransport::new().unwrap();
-    let server = closes_on_reuse().await;
-    for _ in 0..3 {
-        assert_eq!(transport.send(get(&server.url("/"))).await.unwrap().status(), 200);
-    }
-    assert_eq!(server.requests().len(), 4, "one was sent twice");
-
-    let write = |url: &str| Request::post(url).body(Bytes::from_static(b"{}")).unwrap();
+/// A server that closes as soon as a connection is used again, after one request to it.
+async fn used_once(transport: &impl Transport) -> RawServer {
     let server = closes_on_reuse().await;
     transport.send(get(&server.url("/"))).await.unwrap();
-    let told = transport.send(write(&server.url("/"))).await.unwrap_err();
-    assert_eq!(told.kind(), Kind::Interrupted, "a write may have been carried out");
-
-    let server = closes_on_reuse().await;
-    transport.send(get(&server.url("/"))).await.unwrap();
-    let mut keyed = write(&server.url("/"));
-    keyed.headers_mut().insert("idempotency-key", "k".parse().unwrap());
-    assert_eq!(transport.send(keyed).await.unwrap().status(), 200);
-
-    let server = closes_on_reuse().await;
-    transport.send(get(&server.url("/"))).await.unwrap();
-    let mut second = get(&server.url("/"));
-    second.extensions_mut().insert(Attempt(2));
-    let told = transport.send(second).await.unwrap_err();
-    assert_eq!(told.kind(), Kind::Interrupted, "once a call: the first attempt has had it");
+    server
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_on_a_used_connection_is_not_sent_again() {
+async fn a_connection_that_closes_on_reuse_is_unseen_where_that_is_safe() {
+    // No retries: what is left of the fault would be an error.
+    let stages = Pipeline::new(HyperTransport::new().unwrap(), &RetryConfig::none());
+    let server = used_once(&stages).await;
+    let response = stages.send(get(&server.url("/"))).await.unwrap();
+    assert_eq!(response.extensions().get(), Some(&Attempts(2)));
+    assert_eq!((server.requests().len(), stages.budget().tokens()), (3, 500), "it costs nothing");
+
+    let write = |url: &str| Request::post(url).body(Bytes::from_static(b"{}")).unwrap();
+    let server = used_once(&stages).await;
+    let told = stages.send(write(&server.url("/"))).await.unwrap_err();
+    assert_eq!(told.kind(), Kind::Interrupted, "a write may have been carried out");
+
+    let server = used_once(&stages).await;
+    let mut keyed = write(&server.url("/"));
+    keyed.headers_mut().insert("idempotency-key", "k".parse().unwrap());
+    assert_eq!(stages.send(keyed).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_transport_alone_says_what_died_and_connects_anew_when_asked() {
+    let transport = HyperTransport::new().unwrap();
+    let server = used_once(&transport).await;
+    let told = error(&transport, &server.url("/")).await;
+    assert!(told.is_stale_connection() && told.kind() == Kind::Interrupted, "{told:?}");
+
+    let server = used_once(&transport).await;
+    let mut request = get(&server.url("/"));
+    request.extensions_mut().insert(FreshConnection);
+    assert_eq!(transport.send(request).await.unwrap().status(), 200);
+    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_on_a_used_connection_is_no_stale_one() {
     let server = RawServer::start(|_| {
         let half = Step::write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort");
         vec![Step::Read, ok(), Step::Read, half]
@@ -177,5 +190,5 @@ async fn an_answer_that_breaks_off_on_a_used_connection_is_not_sent_again() {
     let transport = HyperTransport::new().unwrap();
     transport.send(get(&server.url("/"))).await.unwrap();
     let told = error(&transport, &server.url("/")).await;
-    assert_eq!((told.kind(), server.requests().len()), (Kind::Interrupted, 2));
+    assert_eq!((told.kind(), told.is_stale_connection()), (Kind::Interrupted, false));
 }

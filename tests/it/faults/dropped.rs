@@ -1,0 +1,167 @@
+//! Row 32: any call, dropped at any await, leaves nothing behind.
+
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use http::Request;
+use promptops_client::{CircuitState, NewPrompt, PromptOpsClient, PromptUpdate, RetryConfig, vars};
+use promptops_transport::{Clock, HyperTransport, Pipeline, TokioClock, Transport};
+use tokio::runtime::Runtime;
+
+use super::{row, runs, seed};
+use crate::chaos::{ChaosProxy, Odds};
+use crate::over_http::serve;
+
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Slow and in pieces, so that there are many awaits to drop at.
+const SLOW: Odds = Odds { refused: 0, reset: 0, cut: 0, stalled: 0, delayed: 100, split: 500 };
+
+fn running<T>(request: impl IntoFuture<Output = T, IntoFuture: Send + 'static>) -> Running {
+    let future = request.into_future();
+    Box::pin(async {
+        let _ = future.await;
+    })
+}
+
+/// Every operation of the client, and the pipeline by itself.
+fn operation(number: usize, client: &PromptOpsClient, stages: &Pipeline, url: &str) -> Running {
+    match number % 18 {
+        0 => running(client.get_prompt("kept")),
+        1 => running(client.render_prompt("kept", vars! { "name" => "Ann" })),
+        2 => running(client.list_prompts().limit(5)),
+        3 => running(client.create_prompt(NewPrompt::new("New", "Hi {{ name }}"))),
+        4 => running(client.update_prompt("changed", PromptUpdate::new().description("d"))),
+        5 => running(client.delete_prompt("none")),
+        6 => running(client.validate_prompt("kept")),
+        7 => running(client.get_model_compatibility("kept", "openai", "gpt-4")),
+        8 => running(client.list_models()),
+        9 => running(client.get_prompts(["kept", "changed", "none"])),
+        10 => running(client.prompt_versions("kept")),
+        11 => running(client.diff_prompt("changed", "1.0.0", "latest")),
+        12 => running(client.labels("changed")),
+        13 => running(client.set_label("changed", "production", "1.0.0")),
+        14 => running(client.undo_label("changed", "production")),
+        15 => running(client.remove_label("changed", "production")),
+        16 => running(client.get_prompt("kept").fetch()),
+        _ => {
+            let request = Request::get(url).body(Bytes::new()).unwrap();
+            let stages = stages.clone();
+            Box::pin(async move {
+                let _ = stages.send(request).await;
+            })
+        }
+    }
+}
+
+/// Polls a future so often, whenever it is woken, and drops it.
+async fn poll_times(future: Running, polls: usize) -> bool {
+    let mut future = pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(|()| true)
+    })
+    .await
+}
+
+fn open_files() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/fd").ok()?.count())
+}
+
+/// Waits until a gauge shows what it should, 10 s at most.
+async fn settles(gauge: impl Fn() -> bool) -> bool {
+    for _ in 0..1000 {
+        if gauge() {
+            return true;
+        }
+        TokioClock.sleep(Duration::from_millis(10)).await;
+    }
+    false
+}
+
+#[test]
+fn row_32_a_dropped_call_leaves_nothing() {
+    let servers = Runtime::new().unwrap();
+    let (proxy, registry) = servers.block_on(async {
+        let registry = serve().await;
+        (ChaosProxy::start(registry, seed(), SLOW).await, registry)
+    });
+    // What the registry opens for itself is there before the count.
+    let warm = Runtime::new().unwrap();
+    warm.block_on(async {
+        let url = format!("http://{registry}/v1");
+        let client = PromptOpsClient::builder().base_url(url).build().unwrap();
+        client.create_prompt(NewPrompt::new("Kept", "Hello {{ name }}")).await.unwrap();
+        client.create_prompt(NewPrompt::new("Changed", "Hello")).await.unwrap();
+        client.update_prompt("changed", PromptUpdate::new().content("Dear")).await.unwrap();
+    });
+    drop(warm);
+    let files = || open_files().unwrap_or(0);
+    servers.block_on(async { TokioClock.sleep(Duration::from_millis(100)).await });
+    let files_before = files();
+
+    let drops = runs(10_000);
+    let callers = 8;
+    let clients = Runtime::new().unwrap();
+    let tasks = || clients.metrics().num_alive_tasks();
+    let (begun, dropped) = clients.block_on(async {
+        let url = format!("http://{}/v1", proxy.address);
+        let client = PromptOpsClient::builder().base_url(&url).build().unwrap();
+        let pipeline = Pipeline::new(HyperTransport::new().unwrap(), &RetryConfig::default());
+        let pipeline = pipeline.circuit_breaker();
+        let list = format!("{url}/client/prompts/kept");
+        let running: Vec<_> = (0..callers)
+            .map(|caller| {
+                let (client, pipeline, list) = (client.clone(), pipeline.clone(), list.clone());
+                tokio::spawn(async move {
+                    let mut chance = Rng::with_seed(seed().wrapping_add(caller));
+                    let (mut begun, mut dropped) = (0, 0);
+                    while dropped < drops / usize::try_from(callers).unwrap() {
+                        let call = operation(chance.usize(..), &client, &pipeline, &list);
+                        let was_dropped = !poll_times(call, chance.usize(..5)).await;
+                        begun += 1;
+                        dropped += usize::from(was_dropped);
+                        if was_dropped && dropped % 20 == 0 {
+                            let next = client.get_prompt("kept").await.unwrap();
+                            assert_eq!(next.content, "Hello {{ name }}", "the answer of another");
+                        }
+                    }
+                    (begun, dropped)
+                })
+            })
+            .collect();
+        let (mut begun, mut dropped) = (0, 0);
+        for caller in running {
+            let of_one: (usize, usize) = caller.await.unwrap();
+            begun += of_one.0;
+            dropped += of_one.1;
+        }
+        for _ in 0..20 {
+            let request = Request::get(&list).body(Bytes::new()).unwrap();
+            assert_eq!(pipeline.send(request).await.unwrap().status(), 200);
+        }
+        assert_eq!(pipeline.circuit_state(&list.parse().unwrap()), CircuitState::Closed);
+        assert_eq!(client.circuit_state(), CircuitState::Closed);
+        assert_eq!(pipeline.budget().tokens(), 500, "no retry was paid for that was not made");
+        (begun, dropped)
+    });
+    let settled = servers.block_on(settles(|| tasks() == 0));
+    assert!(settled, "{} tasks are left", tasks());
+    let settled = servers.block_on(settles(|| files() <= files_before + 2));
+    let left = files().saturating_sub(files_before);
+    drop(clients);
+    let settled = settled || servers.block_on(settles(|| files() <= files_before));
+    assert!(settled, "{left} files are left open");
+    let measured = format!(
+        "{dropped} dropped of {begun} calls of 18 kinds; tasks 0, budget 500 of 500, circuit closed"
+    );
+    let promised = "10 000 drops; gauges back to start";
+    row(32, "any public future dropped at any await", promised, measured, true);
+}
