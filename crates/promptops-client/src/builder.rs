@@ -1,15 +1,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use promptops_cache::{CacheBackend, CacheScope, SharedCache};
 use promptops_transport::{
     Bearer, Credential, Middleware, Pipeline, SharedMiddleware, SharedTransport, Signed, Transport,
 };
 use promptops_types::{
-    CacheConfig, ClientConfig, Error, RetryConfig, Secret, SystemTime, TelemetryConfig,
+    CacheConfig, ClientConfig, Error, RetryConfig, Secret, SystemTime, TelemetryConfig, TimeSource,
 };
 
 use crate::PromptOpsClient;
 use crate::base_url::BaseUrl;
+use crate::cache::{self, Cache};
 
 /// Builds a client. What is not set here is read from the environment
 /// (`PROMPTOPS_BASE_URL`, `PROMPTOPS_API_KEY`, `PROMPTOPS_SECRET_KEY`, `PROMPTOPS_PROJECT`,
@@ -30,6 +32,7 @@ pub struct ClientBuilder {
     project: Option<String>,
     config: ClientConfig,
     transport: Option<SharedTransport>,
+    cache_backend: Option<SharedCache>,
     credential: Option<Arc<dyn Credential>>,
     per_call: Vec<SharedMiddleware>,
     per_attempt: Vec<SharedMiddleware>,
@@ -104,6 +107,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Keeps entries in a cache of your own too: it becomes the far tier, behind the one in memory,
+    /// or alone with the level `redis`.
+    pub fn cache_backend(mut self, backend: impl CacheBackend) -> Self {
+        self.cache_backend = Some(SharedCache::new(backend));
+        self
+    }
+
     /// Proves who asks in a way of your own, in the place of `api_key` and `secret_key`.
     pub fn credential(mut self, credential: impl Credential) -> Self {
         self.credential = Some(Arc::new(credential));
@@ -172,8 +182,36 @@ impl ClientBuilder {
         }
         let pipeline = self.per_call.into_iter().fold(pipeline, Pipeline::per_call);
         let pipeline = self.per_attempt.into_iter().fold(pipeline, Pipeline::per_attempt);
-        Ok(PromptOpsClient::assemble(config, &url, pipeline, SystemTime))
+        let time: Arc<dyn TimeSource> = Arc::new(SystemTime);
+        let (near, far) =
+            cache::tiers(&config.cache, self.cache_backend, || memory(&config.cache, &time))?;
+        let cache = (near.is_some() || far.is_some()).then(|| {
+            let scope = CacheScope::new(registry(&url, &config), config.api_key.as_ref());
+            Cache::new(scope, &config.cache, near, far)
+        });
+        Ok(PromptOpsClient::assemble(config, &url, pipeline, cache, time))
     }
+}
+
+/// The registry that entries are of. What is in this process is nobody else's, unless it is a file.
+fn registry(url: &BaseUrl, config: &ClientConfig) -> String {
+    match url {
+        BaseUrl::SqliteMemory => format!("{}#{}", config.base_url, uuid::Uuid::new_v4()),
+        BaseUrl::Http(_) | BaseUrl::SqliteFile(_) => config.base_url.clone(),
+    }
+}
+
+#[cfg(feature = "memory")]
+#[expect(clippy::unnecessary_wraps, reason = "as without the feature")]
+fn memory(config: &CacheConfig, time: &Arc<dyn TimeSource>) -> Option<SharedCache> {
+    let (entries, bytes) = (config.max_size, config.max_bytes);
+    let memory = promptops_cache::MemoryCache::new(entries, bytes, Arc::clone(time));
+    Some(SharedCache::new(memory))
+}
+
+#[cfg(not(feature = "memory"))]
+fn memory(_: &CacheConfig, _: &Arc<dyn TimeSource>) -> Option<SharedCache> {
+    None
 }
 
 /// Adds the credential that the keys give.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_MATCH, USER_AGENT};
-use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, USER_AGENT};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use promptops_cache::CacheKey;
 use promptops_transport::{
     Deadline, Idempotent, RetryRule, Transport, TransportError, TransportErrorKind,
 };
@@ -15,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::PromptOpsClient;
+use crate::cache::Cacheable;
 use crate::decode::{Origin, decode, told_request_id, undecodable};
 use crate::operation::{Operation, Repeat};
 
@@ -29,12 +31,13 @@ const AGENT: &str = concat!("promptops-client-rust/", env!("CARGO_PKG_VERSION"))
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A request in the making.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Call {
     operation: &'static Operation,
     path: String,
     query: String,
     if_match: Option<String>,
+    if_none_match: Option<String>,
     idempotency_key: Option<String>,
     body: Option<Bytes>,
     /// What an error about a missing prompt names.
@@ -43,11 +46,21 @@ pub(crate) struct Call {
     misleading: Option<String>,
 }
 
+/// What a conditional request gives.
+#[derive(Debug)]
+pub(crate) enum Answered<T> {
+    /// The thing is in the state that was said.
+    NotModified,
+    New {
+        data: T,
+        etag: Option<String>,
+    },
+}
+
 /// A decoded answer.
 #[derive(Debug)]
 pub(crate) struct Answer<T> {
     pub(crate) data: T,
-    pub(crate) etag: Option<String>,
     response: Response<Bytes>,
     request_id: String,
 }
@@ -77,6 +90,7 @@ impl Call {
             path: "/client".to_owned(),
             query: String::new(),
             if_match: None,
+            if_none_match: None,
             idempotency_key: None,
             body: None,
             prompt_id: None,
@@ -118,6 +132,12 @@ impl Call {
         self
     }
 
+    /// Asks for an answer only if the thing is no longer in this state.
+    pub(crate) fn if_none_match(mut self, etag: Option<String>) -> Self {
+        self.if_none_match = etag;
+        self
+    }
+
     /// Sets the key by which the registry knows the write again; one of its own unless given.
     pub(crate) fn idempotency_key(mut self, key: Option<String>) -> Self {
         self.idempotency_key = key;
@@ -135,6 +155,14 @@ impl Call {
         Ok(self)
     }
 
+    /// The key of an answer that depends on the operation and the query alone.
+    pub(crate) fn key_by_query(&self, client: &PromptOpsClient) -> Option<CacheKey> {
+        let mut key = client.cache()?.key(self.operation.name);
+        // A fetch that no cache may answer is of the same thing.
+        key.rest = Some(self.query.replace("&use_cache=false", ""));
+        Some(key)
+    }
+
     /// Sends the request under the client's deadline and decodes the answer.
     pub(crate) async fn send<T: DeserializeOwned>(
         self,
@@ -150,27 +178,62 @@ impl Call {
         client: &PromptOpsClient,
         deadline: Deadline,
     ) -> Result<Answer<T>, Error> {
+        let (response, id) = self.exchange(client, deadline).await?;
+        let data = decode(&response, &self.origin(client, &id))?;
+        let request_id = told_request_id(response.headers()).unwrap_or(id);
+        Ok(Answer { data, response, request_id })
+    }
+
+    /// Sends the request and decodes the answer, if the thing is in another state than was said.
+    pub(crate) async fn send_conditional<T: Cacheable>(
+        mut self,
+        client: &PromptOpsClient,
+        deadline: Deadline,
+    ) -> Result<Answered<T>, Error> {
+        let (response, id) = self.exchange(client, deadline).await?;
+        if response.status() == StatusCode::NOT_MODIFIED && self.if_none_match.is_some() {
+            return Ok(Answered::NotModified);
+        }
+        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
+        let data: T = decode(&response, &self.origin(client, &id))?;
+        if let Some(flaw) = data.flaw() {
+            return Err(undecodable(&response, &id, &flaw));
+        }
+        Ok(Answered::New { data, etag: etag.map(str::to_owned) })
+    }
+
+    fn origin<'c>(&'c self, client: &PromptOpsClient, request_id: &'c str) -> Origin<'c> {
+        let now = client.time().now();
+        Origin { request_id, prompt_id: self.prompt_id.as_deref(), now }
+    }
+
+    /// Sends the request; gives the answer and the id of the request. What a write may have changed
+    /// is forgotten before the answer is told, whatever it is: the write may have been carried out.
+    async fn exchange(
+        &mut self,
+        client: &PromptOpsClient,
+        deadline: Deadline,
+    ) -> Result<(Response<Bytes>, String), Error> {
         if let Some(segment) = &self.misleading {
             return Err(self.no_such_thing(segment));
         }
         let id = uuid::Uuid::new_v4().to_string();
         let request = self.request(client, deadline, &id)?;
         let sent = client.pipeline().send(request).await;
-        let response = sent.map_err(|error| self.failed(error, client.config().timeout, &id))?;
-        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
-        let etag = etag.map(str::to_owned);
-        let origin = Origin {
-            request_id: &id,
-            prompt_id: self.prompt_id.as_deref(),
-            now: client.time().now(),
-        };
-        let data = decode(&response, &origin)?;
-        let request_id = told_request_id(response.headers()).unwrap_or(id);
-        Ok(Answer { data, etag, response, request_id })
+        if let (true, Some(cache)) = (self.operation.writes(), client.cache()) {
+            cache.forget_written(self.prompt_id.as_deref()).await;
+        }
+        let timeout = client.config().timeout;
+        Ok((sent.map_err(|error| self.failed(error, timeout, Some(&id)))?, id))
     }
 
     /// The error of a call that got no answer.
-    fn failed(&self, error: TransportError, timeout: Duration, id: &str) -> Error {
+    pub(crate) fn failed(
+        &self,
+        error: TransportError,
+        timeout: Duration,
+        id: Option<&str>,
+    ) -> Error {
         let operation = self.operation.name;
         let attempts = error.attempts();
         let context = |code, message, error: TransportError| {
@@ -179,7 +242,7 @@ impl Call {
                 kind.retry_rule() != RetryRule::Never || kind == TransportErrorKind::CircuitOpen;
             let context = ErrorContext::new(code, message).retryable(retryable);
             let context = context.retry_after(error.retry_after()).source(error);
-            Box::new(context.request_id(Some(id.to_owned())).attempts(attempts))
+            Box::new(context.request_id(id.map(str::to_owned)).attempts(attempts))
         };
         let message = format!("{operation} failed: {error}");
         match error.kind() {
@@ -221,8 +284,10 @@ impl Call {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.insert(REQUEST_ID, text(id)?);
-        if let Some(etag) = &self.if_match {
-            headers.insert(IF_MATCH, text(etag)?);
+        for (name, etag) in [(IF_MATCH, &self.if_match), (IF_NONE_MATCH, &self.if_none_match)] {
+            if let Some(etag) = etag {
+                headers.insert(name, text(etag)?);
+            }
         }
         if is_json {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -3,17 +3,18 @@ use std::sync::Arc;
 
 use promptops_transport::{CircuitState, Deadline, Pipeline};
 use promptops_types::{
-    BatchEntry, ClientConfig, Error, ModelProvider, NewPrompt, PromptUpdate, PromptVariables,
-    TimeSource, ValidationIssue,
+    BatchEntry, CacheStats, ClientConfig, Error, ModelProvider, NewPrompt, PromptUpdate,
+    PromptVariables, TimeSource, ValidationIssue,
 };
 use serde::Serialize;
 
 use crate::ClientBuilder;
 use crate::base_url::{BaseUrl, IN_PROCESS};
+use crate::cache::Cache;
 use crate::requests::{
-    CreatePrompt, DeletePrompt, DiffPrompt, GetModelCompatibility, GetPrompt, GetPrompts, Labels,
-    ListModels, ListPrompts, PromptVersions, RemoveLabel, RenderPrompt, SetLabel, UpdatePrompt,
-    ValidatePrompt,
+    ClearCache, CreatePrompt, DeletePrompt, DiffPrompt, GetModelCompatibility, GetPrompt,
+    GetPrompts, Labels, ListModels, ListPrompts, Prefetch, PromptVersions, RemoveLabel,
+    RenderPrompt, SetLabel, UpdatePrompt, ValidatePrompt,
 };
 
 /// A client of one registry. A clone shares everything; make one and clone it.
@@ -36,7 +37,8 @@ struct Inner {
     /// What every path is appended to.
     base: String,
     pipeline: Pipeline,
-    time: Box<dyn TimeSource>,
+    cache: Option<Cache>,
+    time: Arc<dyn TimeSource>,
 }
 
 impl PromptOpsClient {
@@ -77,19 +79,41 @@ impl PromptOpsClient {
         config: ClientConfig,
         url: &BaseUrl,
         pipeline: Pipeline,
-        time: impl TimeSource,
+        cache: Option<Cache>,
+        time: Arc<dyn TimeSource>,
     ) -> Self {
         let base = match url {
             BaseUrl::Http(url) => url.clone(),
             BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory => IN_PROCESS.to_owned(),
         };
-        let (config, time) = (Arc::new(config), Box::new(time));
-        Self { inner: Arc::new(Inner { config, base, pipeline, time }) }
+        let config = Arc::new(config);
+        Self { inner: Arc::new(Inner { config, base, pipeline, cache, time }) }
     }
 
     /// The settings in force now.
     pub fn config(&self) -> Arc<ClientConfig> {
         self.inner.config.clone()
+    }
+
+    /// How the cache has done. A stale answer is a hit, and so is waiting for a fetch that another
+    /// call had begun.
+    pub fn cache_stats(&self) -> CacheStats {
+        self.cache().map(Cache::stats).unwrap_or_default()
+    }
+
+    /// Forgets what is cached: everything, a prompt, or one version of it.
+    pub fn clear_cache(&self) -> ClearCache {
+        ClearCache::new(self)
+    }
+
+    /// Fetches many prompts into the cache, in one request for each 500, and says how many there
+    /// were.
+    pub fn prefetch<E: Into<BatchEntry>>(&self, ids: impl IntoIterator<Item = E>) -> Prefetch {
+        Prefetch::new(self.get_prompts(ids))
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.inner.cache.as_ref()
     }
 
     pub(crate) fn base(&self) -> &str {

@@ -19,8 +19,14 @@ pub struct Fetched<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
-    /// The registry, for this call.
+    /// The registry, for this call or for one that waited with it.
     Network,
+    /// The cache in this process.
+    Near,
+    /// The cache outside this process.
+    Far,
+    /// A cache, though its time is over: while it is refreshed, or since the registry failed.
+    Stale,
     /// The caller's fallback, since the call failed.
     Fallback,
 }

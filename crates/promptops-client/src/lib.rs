@@ -3,6 +3,7 @@
 
 mod base_url;
 mod builder;
+mod cache;
 mod call;
 mod client;
 mod decode;
@@ -11,12 +12,17 @@ mod embedded;
 mod fetched;
 mod operation;
 pub mod requests;
+mod weight;
 
 pub use builder::ClientBuilder;
 pub use client::PromptOpsClient;
 #[cfg(feature = "embedded")]
 pub use embedded::EmbeddedTransport;
 pub use fetched::{Fetched, Source};
+pub use promptops_cache::{
+    CacheBackend, CacheFailure, CacheKey, CacheScope, Entry, EntryKind, Found, Invalidation, Names,
+    Reading, SharedCache, Ticket,
+};
 #[cfg(feature = "hyper")]
 pub use promptops_transport::HyperTransport;
 pub use promptops_transport::{

@@ -23,6 +23,11 @@ pub(crate) enum Repeat {
 }
 
 impl Operation {
+    /// Whether it may change something.
+    pub(crate) fn writes(&self) -> bool {
+        self.method != Method::GET && self.repeat != Repeat::Reads
+    }
+
     const fn new(name: &'static str, method: Method) -> Self {
         Self { name, method, repeat: Repeat::ByMethod }
     }

@@ -47,10 +47,11 @@ impl Clock for TokioClock {
 }
 
 pin_project! {
-    /// The output of a future, or `None` if the timer ends first.
+    /// The future of [`within`].
     ///
     /// No `async fn`: that would hold the future twice, as its argument and pinned, and each attempt
     /// moves it.
+    #[must_use = "futures do nothing unless polled"]
     pub(crate) struct Within<F> {
         timer: Sleep,
         #[pin]
@@ -58,6 +59,7 @@ pin_project! {
     }
 }
 
+/// The output of a future, or `None` if the timer, a [`Clock`]'s sleep, ends first.
 pub(crate) fn within<F: Future>(timer: Sleep, future: F) -> Within<F> {
     Within { timer, future }
 }

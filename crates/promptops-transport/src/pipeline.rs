@@ -141,6 +141,19 @@ impl Pipeline {
         Deadline::after(self.clock.monotonic(), timeout)
     }
 
+    /// The output of a future, or the error of a call whose deadline passed first.
+    ///
+    /// # Errors
+    /// [`TransportErrorKind::Timeout`], with no attempt.
+    pub async fn by<T>(
+        &self,
+        deadline: Deadline,
+        future: impl Future<Output = T>,
+    ) -> Result<T, TransportError> {
+        let timer = self.clock.sleep(self.remaining(deadline));
+        within(timer, future).await.ok_or_else(timed_out)
+    }
+
     /// The tokens that retries are paid from.
     pub fn budget(&self) -> &RetryBudget {
         &self.budget

@@ -3,7 +3,7 @@ use promptops_types::{BatchEntry, BatchRequest, BatchResponse, Error};
 use super::{awaitable, project, project_setter};
 use crate::PromptOpsClient;
 use crate::call::Call;
-use crate::operation::GET_PROMPTS;
+use crate::operation::{GET_PROMPT, GET_PROMPTS};
 
 /// A request for many prompts at once.
 #[derive(Debug)]
@@ -28,9 +28,27 @@ impl GetPrompts {
         self
     }
 
+    /// Keeps what was found, as if it had been fetched one by one.
+    async fn keep(&self, entries: &[BatchEntry], project: Option<&String>, found: &BatchResponse) {
+        let Some(cache) = self.client.cache() else { return };
+        for entry in entries {
+            // As the contract names what was asked for.
+            let asked = match entry.version() {
+                Some(version) => format!("{}@{version}", entry.id()),
+                None => entry.id().to_owned(),
+            };
+            let Some(prompt) = found.prompts.get(&asked) else { continue };
+            let mut key = cache.key(GET_PROMPT.name);
+            key.prompt = Some(entry.id().to_owned());
+            key.selector = entry.version().map(str::to_owned);
+            key.project = project.cloned();
+            cache.keep_prompt(&key, prompt).await;
+        }
+    }
+
     /// One request for each 500 prompts, one after the other, under one deadline.
     async fn send(self) -> Result<BatchResponse, Error> {
-        let project = project(&self.client, self.project);
+        let project = project(&self.client, self.project.clone());
         let deadline = self.client.deadline();
         let mut whole = BatchResponse::default();
         for entries in self.entries.chunks(BatchRequest::MAX) {
@@ -38,6 +56,7 @@ impl GetPrompts {
             batch.include_versions = self.include_versions;
             let call = Call::new(&GET_PROMPTS).segment("prompts").segment("batch").json(&batch)?;
             let part = call.send_by::<BatchResponse>(&self.client, deadline).await?.data;
+            self.keep(entries, project.as_ref(), &part).await;
             whole.prompts.extend(part.prompts);
             whole.errors.extend(part.errors);
             whole.versions.extend(part.versions);

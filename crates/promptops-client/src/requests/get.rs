@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,6 +6,7 @@ use promptops_types::{Error, PromptResponse};
 
 use super::awaitable;
 use super::selection::{Selection, selection_setters};
+use crate::cache::Read;
 use crate::call::Call;
 use crate::operation::GET_PROMPT;
 use crate::{Fetched, PromptOpsClient, Source};
@@ -16,7 +18,48 @@ pub struct GetPrompt {
     client: PromptOpsClient,
     id: String,
     selection: Selection,
-    fallback: Option<Arc<PromptResponse>>,
+    fallback: Option<Fallback>,
+}
+
+/// What is given if the call fails.
+enum Fallback {
+    Prompt(Arc<PromptResponse>),
+    Make(Box<MakePrompt>),
+}
+
+type MakePrompt = dyn FnOnce(&Error) -> Arc<PromptResponse> + Send;
+
+impl Fallback {
+    fn prompt(self, error: &Error) -> Arc<PromptResponse> {
+        match self {
+            Self::Prompt(prompt) => prompt,
+            Self::Make(make) => make(error),
+        }
+    }
+}
+
+impl fmt::Debug for Fallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fallback")
+    }
+}
+
+async fn fetch(
+    client: &PromptOpsClient,
+    id: &str,
+    selection: Selection,
+) -> Result<Fetched<PromptResponse>, Error> {
+    let use_cache = selection.use_cache;
+    let key = client.cache().map(|cache| {
+        let mut key = cache.key(GET_PROMPT.name);
+        key.prompt = Some(id.to_owned());
+        key.project = super::project(client, selection.project.clone());
+        key.selector.clone_from(&selection.version);
+        key.rest.clone_from(&selection.key);
+        key
+    });
+    let call = selection.apply(client, Call::prompt(&GET_PROMPT, id))?;
+    Read { key, call, use_cache }.run(client).await
 }
 
 impl GetPrompt {
@@ -33,7 +76,16 @@ impl GetPrompt {
 
     /// What to give if the call fails, for whatever reason.
     pub fn fallback(mut self, prompt: impl Into<Arc<PromptResponse>>) -> Self {
-        self.fallback = Some(prompt.into());
+        self.fallback = Some(Fallback::Prompt(prompt.into()));
+        self
+    }
+
+    /// What to give if the call fails, made only then.
+    pub fn fallback_with<P: Into<Arc<PromptResponse>>>(
+        mut self,
+        make: impl FnOnce(&Error) -> P + Send + 'static,
+    ) -> Self {
+        self.fallback = Some(Fallback::Make(Box::new(|error| make(error).into())));
         self
     }
 
@@ -47,15 +99,10 @@ impl GetPrompt {
     /// It reads, so it can be dropped at any await.
     pub async fn fetch(self) -> Result<Fetched<PromptResponse>, Error> {
         let Self { client, id, selection, fallback } = self;
-        let fetched = async {
-            let call = selection.apply(&client, Call::prompt(&GET_PROMPT, &id))?;
-            let mut answer = call.send::<PromptResponse>(&client).await?;
-            let (source, age, etag) = (Source::Network, Duration::ZERO, answer.etag.take());
-            Ok(Fetched { value: answer.prompt()?, source, age, etag })
-        };
-        match (fetched.await, fallback) {
-            (Err(_), Some(value)) => {
-                Ok(Fetched { value, source: Source::Fallback, age: Duration::ZERO, etag: None })
+        match (fetch(&client, &id, selection).await, fallback) {
+            (Err(error), Some(fallback)) => {
+                let (value, source) = (fallback.prompt(&error), Source::Fallback);
+                Ok(Fetched { value, source, age: Duration::ZERO, etag: None })
             }
             (fetched, _) => fetched,
         }

@@ -4,6 +4,7 @@ use promptops_types::{Error, PromptPage, PromptResponse, SortBy, SortOrder};
 
 use super::{awaitable, project, project_setter, use_cache_setter};
 use crate::PromptOpsClient;
+use crate::cache::Read;
 use crate::call::Call;
 use crate::operation::LIST_PROMPTS;
 
@@ -92,6 +93,7 @@ impl ListPrompts {
     /// answering.
     pub async fn page(self) -> Result<PromptPage, Error> {
         let tags = (!self.tags.is_empty()).then(|| self.tags.join(","));
+        let use_cache = self.use_cache;
         let call = Call::new(&LIST_PROMPTS)
             .segment("prompts")
             .query("project_id", project(&self.client, self.project))
@@ -103,7 +105,9 @@ impl ListPrompts {
             .query("sort_by", Some(self.sort_by.as_str()))
             .query("sort_order", Some(self.sort_order.as_str()))
             .query("use_cache", (!self.use_cache).then_some("false"));
-        call.send(&self.client).await.map(|answer| answer.data)
+        let key = call.key_by_query(&self.client);
+        let page = Read { key, call, use_cache }.run(&self.client).await?.value;
+        Ok(Arc::unwrap_or_clone(page))
     }
 
     async fn send(self) -> Result<Vec<Arc<PromptResponse>>, Error> {

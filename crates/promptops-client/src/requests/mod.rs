@@ -1,6 +1,7 @@
 //! The requests that the client's methods give: set what is optional, then await.
 
 mod batch;
+mod clear_cache;
 mod compatibility;
 mod create;
 mod delete;
@@ -9,6 +10,7 @@ mod get;
 mod labels;
 mod list;
 mod models;
+mod prefetch;
 mod render;
 mod selection;
 mod update;
@@ -16,6 +18,7 @@ mod validate;
 mod versions;
 
 pub use batch::GetPrompts;
+pub use clear_cache::ClearCache;
 pub use compatibility::GetModelCompatibility;
 pub use create::CreatePrompt;
 pub use delete::DeletePrompt;
@@ -24,6 +27,7 @@ pub use get::GetPrompt;
 pub use labels::{Labels, RemoveLabel, SetLabel};
 pub use list::ListPrompts;
 pub use models::ListModels;
+pub use prefetch::Prefetch;
 pub use render::RenderPrompt;
 pub use update::UpdatePrompt;
 pub use validate::{ValidatePrompt, ValidationReport};

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use promptops_types::{Error, ModelCatalogue, ModelInfo, ModelProvider};
 
 use super::{awaitable, use_cache_setter};
 use crate::PromptOpsClient;
+use crate::cache::Read;
 use crate::call::Call;
 use crate::operation::LIST_MODELS;
 
@@ -35,13 +38,16 @@ impl ListModels {
     use_cache_setter!();
 
     async fn send(self) -> Result<Vec<ModelInfo>, Error> {
+        let use_cache = self.use_cache;
         let call = Call::new(&LIST_MODELS)
             .segment("models")
             .query("provider", self.provider.as_ref().map(ModelProvider::as_str))
             .query("capability", self.capability)
             .query("use_cache", (!self.use_cache).then_some("false"));
-        let answer = call.send::<ModelCatalogue>(&self.client).await?;
-        Ok(answer.data.models)
+        let key = call.key_by_query(&self.client);
+        let read = Read { key, call, use_cache };
+        let catalogue = read.run::<ModelCatalogue>(&self.client).await?.value;
+        Ok(Arc::unwrap_or_clone(catalogue).models)
     }
 }
 

@@ -179,6 +179,7 @@ impl Service<Uri> for ToProxy {
 struct ThroughProxy {
     address: Uri,
     reason: String,
+    #[cfg_attr(not(feature = "rustls"), expect(dead_code, reason = "`Untrusted` looks inside"))]
     source: BoxError,
 }
 
