@@ -109,8 +109,14 @@ async fn a_secret_key_signs_every_request_whole() {
     assert!(header(&sent, "x-promptops-signature").is_some());
     assert_eq!(header(&sent, "x-promptops-signature-v2"), None);
 
-    let error = PromptOpsClient::builder().secret_key("s3cret").build().unwrap_err();
+    let without = || PromptOpsClient::builder().base_url("https://h/v1").secret_key("s3cret");
+    let error = without().build().unwrap_err();
     assert!(error.message().starts_with("`secret_key`") && error.message().contains("api_key"));
+    let signed = Signed::new(&"po_test".into(), &"s3cret".into()).unwrap();
+    without().credential(signed.clone()).build().unwrap();
+    without().base_url("sqlite::memory:").build().unwrap();
+    let error = without().base_url("sqlite::memory:").credential(signed).build().unwrap_err();
+    assert!(error.message().starts_with("`credential`"), "{error}");
 }
 
 async fn failed(answer: Step) -> Error {
@@ -150,15 +156,23 @@ async fn an_answer_that_is_none_is_a_typed_error_that_shows_how_it_begins() {
 
 #[tokio::test]
 async fn a_registrys_words_are_bounded_and_rule_no_terminal() {
-    let long = format!("\u{1b}[2J{}", "x".repeat(100_000));
+    let long = format!("\u{1b}[2J{}", "x".repeat(50_000));
     let body = json!({"error": {"code": long, "message": long, "details": {"errors": [
-        {"field": "f", "code": "c", "message": "m"}, {"field": null, "message": "odd"}, 7]}}});
+        {"field": "f\u{1b}", "code": "c", "message": long}, {"field": null, "message": "odd"}, 7]}}});
     let error = failed(Step::answer("422 Unprocessable", &body.to_string())).await;
     assert!(error.message().len() <= 2000 && error.code().len() <= 2000);
     assert!(!error.to_string().contains('\u{1b}'));
     let Error::Validation { validation_errors, .. } = &error else { panic!("{error:?}") };
     let read: Vec<_> = validation_errors.iter().map(|issue| issue.message.as_str()).collect();
-    assert_eq!(read, ["m", "odd", "7"], "one that is odd does not hide the others");
+    assert_eq!(read[1..], ["odd", "7"], "one that is odd does not hide the others");
+    assert!(read[0].len() <= 2000 && !read[0].contains('\u{1b}'), "{}", read[0].len());
+
+    let wrong = json!({"success": true, "data": {"id": ["p"], "created_at": long}});
+    let error = failed(Step::answer("200 OK", &wrong.to_string())).await;
+    assert!(error.message().len() < 600 && !error.message().contains('\u{1b}'), "{error}");
+    let quoted = json!({"success": true, "data": long}).to_string();
+    let error = failed(Step::answer("200 OK", &quoted)).await;
+    assert!(error.message().len() < 600 && !error.message().contains('\u{1b}'), "{error}");
 
     let huge = json!({"error": {"message": "x".repeat(1_000_000)}}).to_string();
     let error = failed(Step::answer("500 Internal Server Error", &huge)).await;

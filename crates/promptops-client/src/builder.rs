@@ -170,6 +170,12 @@ impl ClientBuilder {
             }
             (url, None) => embedded(url)?,
         };
+        if self.credential.is_some() && !matches!(url, BaseUrl::Http(_)) {
+            return Err(Error::config(
+                "credential",
+                "a `sqlite:` registry asks nobody who they are; leave the credential out",
+            ));
+        }
         let mut pipeline = Pipeline::new(transport, &config.retry);
         if let BaseUrl::Http(url) = &url {
             warn_of_plain_http(url);
@@ -222,7 +228,11 @@ fn authorized(pipeline: Pipeline, config: &ClientConfig) -> Result<Pipeline, Err
             pipeline.credential(Signed::new(key, secret).map_err(refused)?)
         }
         (Some(key), None) => pipeline.credential(Bearer::new(key).map_err(refused)?),
-        (None, _) => pipeline,
+        (None, Some(_)) => {
+            let reason = "signs nothing without the API key that it belongs to; set `api_key`";
+            return Err(Error::config("secret_key", reason));
+        }
+        (None, None) => pipeline,
     })
 }
 

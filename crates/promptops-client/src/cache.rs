@@ -285,7 +285,7 @@ impl Read {
             .run(&read.key, is_for_all, || fetch::<T>(client, cache, &read, last, deadline));
         let (landed, role) = match client.pipeline().by(deadline, flight).await {
             Ok(landed) => landed,
-            Err(error) => return Err(read.call.failed(error, client.config().timeout, None)),
+            Err(error) => return Err(read.call.failed(error, client.config().timeout, true, None)),
         };
         let is_hit = role == Role::Follower
             || landed.as_ref().is_ok_and(|(_, source, _)| *source != Source::Network);

@@ -223,8 +223,13 @@ impl Call {
         if let (true, Some(cache)) = (self.operation.writes(), client.cache()) {
             cache.forget_written(self.prompt_id.as_deref()).await;
         }
-        let timeout = client.config().timeout;
-        Ok((sent.map_err(|error| self.failed(error, timeout, Some(&id)))?, id))
+        match sent {
+            Ok(response) => Ok((response, id)),
+            Err(error) => {
+                let is_over = client.pipeline().is_over(deadline);
+                Err(self.failed(error, client.config().timeout, is_over, Some(&id)))
+            }
+        }
     }
 
     /// The error of a call that got no answer.
@@ -232,6 +237,7 @@ impl Call {
         &self,
         error: TransportError,
         timeout: Duration,
+        is_over: bool,
         id: Option<&str>,
     ) -> Error {
         let operation = self.operation.name;
@@ -247,7 +253,12 @@ impl Call {
         let message = format!("{operation} failed: {error}");
         match error.kind() {
             TransportErrorKind::Timeout => {
-                let message = format!("{operation} did not finish within {timeout:?}: {error}");
+                // An attempt may have a limit of its own, and so may a transport.
+                let message = if is_over {
+                    format!("{operation} did not finish within {timeout:?}: {error}")
+                } else {
+                    message
+                };
                 Error::Timeout { timeout, context: context(ErrorCode::Timeout, message, error) }
             }
             TransportErrorKind::InvalidResponse => {
@@ -316,5 +327,41 @@ impl Call {
         }
         let message = format!("nothing can be named `{name}`");
         Error::NotFound { context: ErrorContext::new(ErrorCode::NotFound, message).into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::operation::GET_PROMPT;
+
+    fn decoded(text: &str) -> String {
+        percent_decode_str(text).decode_utf8().unwrap().into_owned()
+    }
+
+    proptest! {
+        /// Read back as a server does: split at what separates, then decoded.
+        #[test]
+        fn paths_and_queries_come_back_as_they_were(
+            id in ".{1,20}",
+            pairs in prop::collection::vec(("[a-z_]{1,8}", ".{0,20}"), 0..5),
+        ) {
+            prop_assume!(id != "." && id != "..");
+            let call = Call::prompt(&GET_PROMPT, &id);
+            let call = pairs.iter().fold(call, |call, (name, value)| call.query(name, Some(value)));
+            let uri: Uri = format!("https://h/v1{}{}", call.path, call.query).parse().unwrap();
+            let segments: Vec<_> = uri.path().split('/').map(decoded).collect();
+            prop_assert_eq!(&segments[1..], ["v1", "client", "prompts", &id]);
+            let query = uri.query().unwrap_or_default();
+            let read: Vec<_> = query
+                .split('&')
+                .filter_map(|pair| pair.split_once('='))
+                .map(|(name, value)| (decoded(name), decoded(value)))
+                .collect();
+            prop_assert_eq!(read, pairs);
+        }
     }
 }

@@ -18,6 +18,9 @@ const MOST_ERROR_BYTES: usize = 256 * 1024;
 /// Most characters of a registry's own words in an error.
 const MOST_MESSAGE_CHARS: usize = 2000;
 
+/// Most faults of a request that an error holds: as many as our own registry names.
+const MOST_ISSUES: usize = 500;
+
 /// Most suggestions that an error holds.
 const MOST_SUGGESTIONS: usize = 5;
 
@@ -134,7 +137,9 @@ pub(crate) fn undecodable(
     reason: &dyn std::fmt::Display,
 ) -> Error {
     let message = format!(
-        "the answer is not what the contract says: {reason}; it begins `{}`",
+        "the answer is not what the contract says: {}; it begins `{}`",
+        // It may quote the answer.
+        excerpt(reason.to_string().as_bytes()),
         excerpt(response.body())
     );
     let told = told_request_id(response.headers());
@@ -212,7 +217,8 @@ fn variant(
         }
         409 | 412 => Error::Conflict { context: context.details(details).into() },
         400 | 405 | 413 | 414 | 415 | 422 | 431 => {
-            let validation_errors = list("errors").iter().map(issue).collect();
+            let issues = list("errors").iter().take(MOST_ISSUES);
+            let validation_errors = issues.map(issue).collect();
             Error::Validation { validation_errors, context: context.details(details).into() }
         }
         429 => {
@@ -229,11 +235,17 @@ fn variant(
 
 /// One fault of a request, as far as it can be read.
 fn issue(value: &Value) -> ValidationIssue {
+    let mut value = value.clone();
+    for text in value.as_object_mut().into_iter().flat_map(|fields| fields.values_mut()) {
+        if let Value::String(text) = text {
+            *text = readable(text);
+        }
+    }
     serde_json::from_value(value.clone()).unwrap_or_else(|_| {
-        let text = |name: &str| value.get(name).and_then(Value::as_str).map(readable);
-        let message = text("message").unwrap_or_else(|| readable(&value.to_string()));
+        let text = |name: &str| value.get(name).and_then(Value::as_str);
+        let message = text("message").map_or_else(|| readable(&value.to_string()), str::to_owned);
         let (field, code) = (text("field"), text("code"));
-        ValidationIssue::new(field.unwrap_or_default(), &code.unwrap_or_default(), message)
+        ValidationIssue::new(field.unwrap_or_default(), code.unwrap_or_default(), message)
     })
 }
 

@@ -23,12 +23,14 @@ pub use promptops_cache::{
     CacheBackend, CacheFailure, CacheKey, CacheScope, Entry, EntryKind, Found, Invalidation, Names,
     Reading, SharedCache, Ticket,
 };
-#[cfg(feature = "hyper")]
-pub use promptops_transport::HyperTransport;
+#[cfg(feature = "rustls")]
+pub use promptops_transport::Roots;
 pub use promptops_transport::{
-    CircuitState, Credential, Middleware, Next, RetryRule, SharedTransport, Signed, Transport,
-    TransportError, TransportErrorKind, from_fn,
+    Bearer, CircuitState, Credential, Middleware, Next, RetryRule, SharedTransport, Signed,
+    Transport, TransportError, TransportErrorKind, from_fn,
 };
+#[cfg(feature = "hyper")]
+pub use promptops_transport::{HyperTransport, HyperTransportBuilder, Resolver};
 pub use promptops_types::{
     BatchEntry, BatchResponse, BodyChoice, BodyKind, Bump, CacheConfig, CacheLevel, CacheStats,
     ClientConfig, ClientStats, ConfigPatch, DEFAULT_BASE_URL, DEFAULT_PROJECT, Deleted,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::Uri;
 
+use crate::host::host_and_port;
 use crate::retry::{Health, health, share};
 use crate::{Clock, Outcome, Random, TransportError, TransportErrorKind};
 
@@ -76,13 +77,13 @@ struct Origin {
 impl Origin {
     fn of(uri: &Uri) -> Self {
         let (is_https, port) = scheme_and_port(uri);
-        let written = uri.authority().map_or_else(String::new, ToString::to_string);
+        let written = host_and_port(uri).to_owned();
         Self { is_https, host: uri.host().unwrap_or_default().to_owned(), port, written }
     }
 
     fn is_of(&self, uri: &Uri) -> bool {
         // As it was written the first time: the usual case, and quick.
-        if uri.authority().is_some_and(|authority| self.written == authority.as_str()) {
+        if self.written == host_and_port(uri) {
             return self.is_https == (uri.scheme_str() == Some("https"));
         }
         (self.is_https, self.port) == scheme_and_port(uri)

@@ -23,7 +23,7 @@ pub struct RetryBudget {
 
 impl RetryBudget {
     /// A full bucket.
-    pub fn new(tokens: u32) -> Self {
+    pub(crate) fn new(tokens: u32) -> Self {
         Self { tokens: tokens.into(), full: tokens }
     }
 
@@ -40,7 +40,7 @@ impl RetryBudget {
         };
         let left = |tokens: u32| tokens.checked_sub(cost);
         let paid = self.tokens.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
-        paid.ok().map(|_| Payment { budget: self, cost })
+        paid.ok().map(|_| Payment { budget: self, cost, is_spent: false })
     }
 
     /// Gives back what a success at the first attempt gives.
@@ -62,18 +62,21 @@ impl RetryBudget {
 pub(crate) struct Payment<'b> {
     budget: &'b RetryBudget,
     cost: u32,
+    is_spent: bool,
 }
 
 impl Payment<'_> {
     /// The retry begins.
-    pub(crate) fn spend(self) {
-        std::mem::forget(self);
+    pub(crate) fn spend(mut self) {
+        self.is_spent = true;
     }
 }
 
 impl Drop for Payment<'_> {
     fn drop(&mut self) {
-        self.budget.give_back(self.cost);
+        if !self.is_spent {
+            self.budget.give_back(self.cost);
+        }
     }
 }
 

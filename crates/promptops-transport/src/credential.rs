@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST};
-use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Request};
 use promptops_types::{Secret, SignedParts, Timestamp};
 
+use crate::host::host_and_port;
 use crate::{TransportError, TransportErrorKind};
 
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-promptops-timestamp");
@@ -126,7 +126,7 @@ impl Credential for Signed {
             timestamp: &timestamp,
             nonce: &nonce,
             method: request.method().as_str(),
-            host: own.or(uri.authority().map(Authority::as_str)).unwrap_or_default(),
+            host: own.unwrap_or_else(|| host_and_port(uri)),
             path: uri.path(),
             query: uri.query().unwrap_or_default(),
             body: request.body(),
@@ -138,10 +138,12 @@ impl Credential for Signed {
         let is_second = self.form == Form::Second;
         let headers = [(TIMESTAMP, timestamp), (name, signature)];
         for (name, text) in headers.into_iter().chain(is_second.then_some((NONCE, nonce))) {
-            let value = HeaderValue::try_from(text).map_err(|error| {
+            let mut value = HeaderValue::try_from(text).map_err(|error| {
                 let message = format!("`{name}` cannot be sent");
                 TransportError::new(TransportErrorKind::InvalidRequest, message).with_source(error)
             })?;
+            // Whoever reads a signature of the first form can send it again.
+            value.set_sensitive(true);
             request.headers_mut().insert(name, value);
         }
         self.bearer.authorize(request, now)

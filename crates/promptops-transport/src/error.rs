@@ -16,9 +16,20 @@ pub struct TransportError {
 }
 
 /// Which attempt of its call a request is, the first is 1: an extension of the request that a
-/// pipeline sends.
+/// pipeline sends. Only a pipeline makes one: where it is, the pipeline keeps the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attempt(pub u32);
+pub struct Attempt(u32);
+
+impl Attempt {
+    pub(crate) fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
 
 /// Asks a transport with a pool for a connection that was not used before: an extension of the
 /// request.

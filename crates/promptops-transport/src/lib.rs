@@ -9,9 +9,9 @@ mod credential;
 mod deadline;
 mod error;
 mod excerpt;
+mod host;
 #[cfg(feature = "hyper")]
 mod hyper;
-mod loopback;
 mod middleware;
 mod pipeline;
 mod retry;
@@ -30,11 +30,11 @@ pub use error::{
     Attempt, Attempts, FreshConnection, RetryRule, TransportError, TransportErrorKind,
 };
 pub use excerpt::excerpt;
+pub use host::is_loopback;
 #[cfg(feature = "rustls")]
 pub use hyper::Roots;
 #[cfg(feature = "hyper")]
 pub use hyper::{HyperTransport, HyperTransportBuilder, Resolver};
-pub use loopback::is_loopback;
 pub use middleware::{Middleware, Next, SharedMiddleware};
 pub use pipeline::Pipeline;
 pub use retry::{

@@ -1,11 +1,12 @@
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use promptops_types::{RetryConfig, Timestamp};
 
-use crate::breaker::{Admission, CircuitBreaker};
+use crate::breaker::CircuitBreaker;
 use crate::budget::Payment;
 use crate::clock::within;
 use crate::middleware::{Answering, Endpoint};
@@ -19,6 +20,9 @@ use crate::{
 };
 
 const DEADLINE: HeaderName = HeaderName::from_static("x-promptops-deadline-ms");
+
+/// How much later than an attempt's the timer of the whole call is.
+const LAST: Duration = Duration::from_millis(1);
 
 /// A transport with retries, deadlines and middleware around it. The order is always:
 ///
@@ -50,7 +54,8 @@ pub struct Pipeline {
     random: Arc<dyn Random>,
     clock: Arc<dyn Clock>,
     skew: Arc<ClockSkew>,
-    breaker: Option<Arc<CircuitBreaker>>,
+    /// Made when it is first used, by the clock and the randomness that are set then.
+    breaker: Option<Arc<OnceLock<CircuitBreaker>>>,
     transport: SharedTransport,
 }
 
@@ -123,22 +128,30 @@ impl Pipeline {
     }
 
     /// Leaves an origin alone while it only fails: when half of at least 20 calls failed within
-    /// 30 s, for 5 s, doubling up to 60 s, less up to a fifth; then exactly one call probes it. Set
-    /// the clock and the randomness before.
+    /// 30 s, for 5 s, doubling up to 60 s, less up to a fifth; then exactly one call probes it.
     pub fn circuit_breaker(mut self) -> Self {
-        let (clock, random) = (self.clock.clone(), self.random.clone());
-        self.breaker = Some(Arc::new(CircuitBreaker::new(clock, random)));
+        self.breaker = Some(Arc::default());
         self
+    }
+
+    fn breaker(&self) -> Option<&CircuitBreaker> {
+        let made = || CircuitBreaker::new(self.clock.clone(), self.random.clone());
+        self.breaker.as_ref().map(|breaker| breaker.get_or_init(made))
     }
 
     /// Whether calls to the origin of `uri` are made; closed where there is no breaker.
     pub fn circuit_state(&self, uri: &Uri) -> CircuitState {
-        self.breaker.as_ref().map_or(CircuitState::Closed, |breaker| breaker.state(uri))
+        self.breaker().map_or(CircuitState::Closed, |breaker| breaker.state(uri))
     }
 
     /// The deadline `timeout` from now, on this pipeline's clock, for a request's extensions.
     pub fn deadline(&self, timeout: Duration) -> Deadline {
         Deadline::after(self.clock.monotonic(), timeout)
+    }
+
+    /// Whether a deadline has passed.
+    pub fn is_over(&self, deadline: Deadline) -> bool {
+        self.remaining(deadline).is_zero()
     }
 
     /// The output of a future, or the error of a call whose deadline passed first.
@@ -166,31 +179,37 @@ impl Pipeline {
     /// The circuit breaker and what follows it.
     ///
     /// The request is boxed: the futures from here on are moved about, and it is large.
-    async fn admitted(&self, request: Box<Request<Bytes>>, deadline: Deadline) -> Outcome {
-        let Some(breaker) = &self.breaker else {
-            return self.attempt_until_done(request, deadline, false).await;
+    async fn admitted(
+        &self,
+        request: Box<Request<Bytes>>,
+        deadline: Deadline,
+        sent: &AtomicU32,
+    ) -> Outcome {
+        let Some(breaker) = self.breaker() else {
+            return self.attempt_until_done(request, deadline, sent, false).await;
         };
         let admission = breaker.admit(request.uri())?;
-        let outcome = self.attempt_until_done(request, deadline, admission.is_probe()).await;
-        Admission::ended(admission, &outcome);
+        let outcome = self.attempt_until_done(request, deadline, sent, admission.is_probe()).await;
+        admission.ended(&outcome);
         outcome
     }
 
-    /// The retry stage. A call that probes is not retried: one request says enough. Two things are no
-    /// failures of the registry and cost nothing: an idempotent request that met a connection which
-    /// the peer had closed is sent on a fresh one, and one that was refused for the time it told is
-    /// sent by the registry's clock, each once a call.
+    /// The retry stage. A call that probes is not retried: one failure says enough. Two things are no
+    /// failures of the registry and cost nothing, for a probe too: an idempotent request that met a
+    /// connection which the peer had closed is sent on a fresh one, and one that was refused for the
+    /// time it told is sent by the registry's clock, each once a call.
     async fn attempt_until_done(
         &self,
         request: Box<Request<Bytes>>,
         deadline: Deadline,
+        sent_so_far: &AtomicU32,
         is_probe: bool,
     ) -> Outcome {
         let is_idempotent = is_idempotent(&request);
         let (mut attempt, mut sent) = (1, 0);
         let mut knows_time = self.credential.as_ref().is_none_or(|c| !c.tells_time());
         let mut is_fresh = false;
-        let mut paid = None;
+        let mut paid: Option<Payment<'_>> = None;
         loop {
             let told = self.skew.registry_time(self.clock.now());
             let attempting = self.prepared(&request, sent + 1, deadline, told);
@@ -203,8 +222,9 @@ impl Pipeline {
             let mut outcome = match attempting.map(|request| self.attempt(request, deadline)) {
                 Ok(attempting) => {
                     sent += 1;
+                    sent_so_far.store(sent, Ordering::Relaxed);
                     if let Some(payment) = paid.take() {
-                        Payment::spend(payment);
+                        payment.spend();
                     }
                     attempting.await
                 }
@@ -278,7 +298,7 @@ impl Pipeline {
         let milliseconds = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
         let mut request = request.clone();
         request.headers_mut().insert(DEADLINE, HeaderValue::from(milliseconds));
-        request.extensions_mut().insert(Attempt(number));
+        request.extensions_mut().insert(Attempt::new(number));
         request.extensions_mut().insert(deadline);
         if let Some(credential) = &self.credential {
             credential.authorize(&mut request, now)?;
@@ -328,11 +348,12 @@ impl Endpoint for SharedTransport {
 struct Call<'p> {
     pipeline: &'p Pipeline,
     deadline: Deadline,
+    sent: &'p AtomicU32,
 }
 
 impl Endpoint for Call<'_> {
     fn call(&self, request: Request<Bytes>) -> Answering<'_> {
-        Box::pin(self.pipeline.admitted(Box::new(request), self.deadline))
+        Box::pin(self.pipeline.admitted(Box::new(request), self.deadline, self.sent))
     }
 }
 
@@ -340,13 +361,17 @@ impl Transport for Pipeline {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let deadline = request.extensions().get::<Deadline>().copied();
         let deadline = deadline.unwrap_or_else(|| self.deadline(self.timeout));
+        let sent = AtomicU32::new(0);
         if self.per_call.is_empty() {
             // Each attempt and each delay ends before the deadline: no other timer is needed.
-            return self.admitted(Box::new(request), deadline).await;
+            return self.admitted(Box::new(request), deadline, &sent).await;
         }
-        let timer = self.clock.sleep(self.remaining(deadline));
-        let call = Call { pipeline: self, deadline };
+        // An attempt's own timer comes first: then the circuit breaker hears of it.
+        let timer = self.clock.sleep(self.remaining(deadline).saturating_add(LAST));
+        let call = Call { pipeline: self, deadline, sent: &sent };
         let call = Next::new(&self.per_call, &call).run(request);
-        within(timer, call).await.unwrap_or_else(|| Err(timed_out()))
+        within(timer, call)
+            .await
+            .unwrap_or_else(|| Err(timed_out().with_attempts(sent.load(Ordering::Relaxed))))
     }
 }

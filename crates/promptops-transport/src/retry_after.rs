@@ -64,6 +64,15 @@ mod tests {
     }
 
     proptest! {
+        /// Digits are seconds, up to a year; whatever else is no date is nothing.
+        #[test]
+        fn seconds_are_what_they_say(digits in "[0-9]{1,30}", junk in "[a-z+. -]{1,9}") {
+            let seconds: u128 = digits.parse().unwrap();
+            let expected = u64::try_from(seconds).unwrap_or(u64::MAX).min(LONGEST.as_secs());
+            prop_assert_eq!(wait(&digits), Some(Duration::from_secs(expected)));
+            prop_assert_eq!(wait(&format!("{junk}x{digits}")), None);
+        }
+
         #[test]
         fn any_header_is_survived(text in "\\PC{0,40}|[0-9]{0,40}") {
             if let Some(wait) = wait(&text) {

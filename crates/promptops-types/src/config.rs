@@ -63,14 +63,8 @@ impl ClientConfig {
         if let Some(key) = &self.api_key {
             header_safe("api_key", key)?;
         }
-        if let Some(key) = &self.secret_key {
-            if key.expose().is_empty() {
-                return Err(Error::config("secret_key", "is empty"));
-            }
-            if self.api_key.is_none() {
-                let reason = "signs nothing without the API key that it belongs to; set `api_key`";
-                return Err(Error::config("secret_key", reason));
-            }
+        if self.secret_key.as_ref().is_some_and(|key| key.expose().is_empty()) {
+            return Err(Error::config("secret_key", "is empty"));
         }
         if let Some(project) = &self.project
             && (project.trim().is_empty() || project.chars().any(char::is_control))
@@ -413,8 +407,7 @@ mod tests {
         refused(&ClientConfig { cache, ..good.clone() }, "cache.max_size");
         let cache = CacheConfig { level: CacheLevel::Hybrid, ..CacheConfig::default() };
         refused(&ClientConfig { cache, ..good.clone() }, "cache.redis_url");
-        let signs_nothing = ClientConfig { secret_key: Some("s".into()), ..good.clone() };
-        refused(&signs_nothing, "secret_key");
+        refused(&ClientConfig { secret_key: Some("".into()), ..good.clone() }, "secret_key");
         let retry = RetryConfig::default().attempt_timeout(Duration::ZERO);
         refused(&ClientConfig { retry, ..good.clone() }, "retry.attempt_timeout");
         let retry = RetryConfig { max_attempts: 0, ..RetryConfig::default() };

@@ -121,7 +121,7 @@ fn attacks() -> Vec<(&'static str, Vec<Step>, &'static [ErrorKind])> {
 
 #[tokio::test]
 async fn row_35_a_hostile_answer_is_a_typed_error_in_little_memory() {
-    let (mut answers, mut worst) = (0, (0, ""));
+    let (mut answers, mut worst) = (0, None);
     for (name, steps, kinds) in attacks() {
         let server =
             RawServer::start(move |_| [vec![Step::Read], steps.clone()].concat()).await.unwrap();
@@ -132,15 +132,19 @@ async fn row_35_a_hostile_answer_is_a_typed_error_in_little_memory() {
         assert!(kinds.contains(&error.kind()), "{name}: {error}");
         assert!(error.to_string().len() < 3000, "{name}: {}", error.to_string().len());
         assert!(!format!("{error:?}").contains("po_canary"), "{name}: the key is in the error");
-        let grown = peak().zip(before).map_or(0, |(peak, before)| peak.saturating_sub(before));
-        if grown > worst.0 {
-            worst = (grown, name);
-        }
+        let grown = peak().zip(before).map(|(peak, before)| (peak.saturating_sub(before), name));
+        worst = worst.max(grown);
         answers += 1;
     }
-    let kilobytes = worst.0 / 1000;
-    let measured = format!("{answers} kinds, {kilobytes} kB more at most ({})", worst.1);
-    let met = size() == Size::Small || worst.0 <= 16_000_000;
+    let (measured, met) = match worst {
+        Some((bytes, name)) => {
+            let kilobytes = bytes / 1000;
+            // Other tests run beside this one unless the table is made.
+            let met = size() == Size::Small || bytes <= 16_000_000;
+            (format!("{answers} kinds, {kilobytes} kB more at most ({name})"), met)
+        }
+        None => (format!("{answers} kinds; memory is not told on this system"), false),
+    };
     row(35, "hostile answers", "typed errors, 0 panics, at most 16 MB more", measured, met);
 }
 
@@ -273,7 +277,10 @@ async fn row_35_no_damaged_answer_panics() {
         match any_call(&client, chance.u32(..11)).await {
             Ok(()) => read += 1,
             Err(error) => {
-                assert!(error.to_string().len() < 600_000 && !error.code().is_empty());
+                let text = error.to_string();
+                let most = if matches!(error, Error::Validation { .. }) { 20_000 } else { 5000 };
+                assert!(text.len() < most && !error.code().is_empty(), "{}", text.len());
+                assert!(!text.contains('\u{1b}'), "{text}");
                 refused += 1;
             }
         }

@@ -147,6 +147,7 @@ async fn row_15_a_registry_that_heals_is_found() {
     let measured = format!("{:.1} s at most after an outage of up to 5 s", short.as_secs_f64());
     row(15, "healing, outage of up to 5 s", "normal within 5 s", measured, true);
     let measured = format!("{:.1} s at most after one of up to 10 min", long.as_secs_f64());
-    let promised = "within 60 s, the longest that a circuit is open";
-    row(15, "healing, outage of up to 10 min", promised, measured, true);
+    // The circuit breaker's pauses grow to a minute: docs/adr/0004 says why that stays.
+    let met = long <= Duration::from_secs(5);
+    row(15, "healing, outage of up to 10 min", "normal within 5 s", measured, met);
 }

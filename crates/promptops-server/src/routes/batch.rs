@@ -9,15 +9,30 @@ use crate::error::{ApiError, no_such_method};
 use crate::extract::{Caller, Json, Path, prompt, selector};
 use crate::reply::Reply;
 
-/// Most bytes of templates in one answer: as JSON they fit in the 12 MiB that the client takes.
+/// Most bytes of prompts in one answer, as JSON: with what is around them they fit in the 12 MiB that
+/// the client takes.
 const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// The bytes of a prompt's templates: nearly all of its size.
+/// The bytes of a prompt as JSON.
 fn size(prompt: &PromptResponse) -> usize {
-    let messages = prompt.messages.iter().map(|message| message.content.len());
-    let bodies = prompt.model_specific_prompts.iter();
-    let bodies = bodies.map(|b| b.content.len() + b.instructions.as_ref().map_or(0, String::len));
-    prompt.content.len() + messages.sum::<usize>() + bodies.sum::<usize>()
+    /// Counts what is written.
+    struct Counter(usize);
+
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut counter = Counter(0);
+    // A prompt is JSON, and counting does not fail.
+    let _ = serde_json::to_writer(&mut counter, prompt);
+    counter.0
 }
 
 /// `POST /prompts/batch`; a POST to any other prompt is no method of it.
@@ -56,8 +71,9 @@ pub(crate) async fn batch(
             }
             Err(error) => Err(error),
         };
+        let size = found.as_ref().map_or(0, |found| size(&found.prompt));
         match found {
-            Ok(found) if bytes + size(&found.prompt) > MAX_BATCH_BYTES => {
+            Ok(found) if bytes + size > MAX_BATCH_BYTES => {
                 let message = format!(
                     "the batch is larger than {MAX_BATCH_BYTES} bytes; ask for \
                     this prompt in another"
@@ -66,7 +82,7 @@ pub(crate) async fn batch(
                 response.errors.insert(key, error.detail("prompt_id", found.prompt.id).into_body());
             }
             Ok(mut found) => {
-                bytes += size(&found.prompt);
+                bytes += size;
                 if body.include_metadata == Some(false) {
                     found.prompt.metadata.clear();
                 }

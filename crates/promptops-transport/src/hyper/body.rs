@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use bytes::{Bytes, BytesMut};
-use flate2::write::GzDecoder;
+use flate2::write::MultiGzDecoder;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use http_body_util::BodyExt;
@@ -68,7 +68,7 @@ pub(super) enum Body {
     Whole(Bytes),
     Pieces(Capped),
     Gzip {
-        decoder: Box<GzDecoder<Capped>>,
+        decoder: Box<MultiGzDecoder<Capped>>,
         received: usize,
     },
 }
@@ -86,7 +86,7 @@ impl Body {
         let mut body = match encoding {
             Encoding::Identity => Self::Whole(Bytes::new()),
             Encoding::Gzip => {
-                let decoder = Box::new(GzDecoder::new(Capped::new(limit)));
+                let decoder = Box::new(MultiGzDecoder::new(Capped::new(limit)));
                 Self::Gzip { decoder, received: 0 }
             }
         };
@@ -135,6 +135,8 @@ impl Body {
         match self {
             Self::Whole(whole) => Ok(whole),
             Self::Pieces(pieces) => Ok(pieces.bytes.freeze()),
+            // An answer without a body may say that it would be compressed.
+            Self::Gzip { received: 0, .. } => Ok(Bytes::new()),
             Self::Gzip { mut decoder, .. } => match decoder.try_finish() {
                 Ok(()) => Ok(std::mem::take(&mut decoder.get_mut().bytes).freeze()),
                 Err(_) if decoder.get_ref().is_full => {

@@ -99,7 +99,7 @@ impl HyperTransportBuilder {
         self
     }
 
-    /// Largest answer, in bytes, after decompression; 12 MiB, which holds the largest prompt.
+    /// Largest answer, in bytes, after decompression; 12 MiB.
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
         self
@@ -119,11 +119,12 @@ impl HyperTransportBuilder {
     }
 
     /// Sends everything through this proxy, but what goes to this machine: `http://`, `https://`,
-    /// `socks5://` (names are resolved here) or `socks5h://` (by the proxy); it may hold user and
-    /// password.
+    /// `socks5://` or `socks5h://`, where the proxy resolves names; it may hold user and password.
     ///
-    /// Unless this or [`no_proxy`](Self::no_proxy) is called, proxies are those of `HTTP_PROXY`,
-    /// `HTTPS_PROXY` and `ALL_PROXY`, and `NO_PROXY` lists the exceptions, as curl reads them.
+    /// Unless this or [`no_proxy`](Self::no_proxy) is called, proxies are those of `http_proxy`,
+    /// `https_proxy` and `all_proxy`, and `no_proxy` lists the exceptions, as curl reads them; the same
+    /// names in capitals come second. For a CGI program `HTTP_PROXY` is none: there its visitor sets
+    /// it.
     pub fn proxy(mut self, url: impl Into<Secret>) -> Self {
         self.proxy = ProxySource::Url(url.into());
         self
@@ -163,7 +164,9 @@ impl HyperTransportBuilder {
     /// [`TransportErrorKind::InvalidRequest`] for a certificate authority that is no certificate,
     /// and for a proxy that cannot be used; it names the environment variable.
     pub fn build(self) -> Result<HyperTransport, TransportError> {
-        let environment = |name: &str| std::env::var(name).ok();
+        // What is not Unicode is no proxy's URL, and has to be told.
+        let environment =
+            |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         let proxies = Proxies::of(&self.proxy, environment)?;
         let connector = Connector {
             tcp: self.tcp(),

@@ -78,13 +78,9 @@ impl Connector {
 
     async fn through(self, proxy: &Intercept, uri: Uri) -> Result<Stream, BoxError> {
         let address = proxy.uri().clone();
-        let resolves_here = match address.scheme_str() {
-            Some("socks5") => Some(true),
-            Some("socks5h") => Some(false),
-            _ => None,
-        };
-        if let Some(resolves_here) = resolves_here {
-            let mut socks = SocksV5::new(address, self.tcp.clone()).local_dns(resolves_here);
+        if matches!(address.scheme_str(), Some("socks5" | "socks5h")) {
+            // The proxy resolves the name: here it would block the thread.
+            let mut socks = SocksV5::new(address, self.tcp.clone());
             if let Some((user, password)) = proxy.raw_auth() {
                 socks = socks.with_auth(user.to_owned(), password.to_owned());
             }

@@ -17,7 +17,6 @@ use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, PROXY_AUTHORIZATION,
 };
-use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -30,8 +29,9 @@ pub use self::resolver::Resolver;
 #[cfg(feature = "rustls")]
 pub use self::tls::Roots;
 use crate::clock::within;
+use crate::host::host_and_port;
 use crate::{
-    Clock, Deadline, FreshConnection, Outcome, TokioClock, Transport, TransportError,
+    Attempt, Clock, FreshConnection, Outcome, TokioClock, Transport, TransportError,
     TransportErrorKind, is_loopback,
 };
 
@@ -48,13 +48,13 @@ use crate::{
 /// only, unless that was allowed. Proxies are taken from the environment unless told otherwise; to
 /// this machine there is never one.
 ///
-/// Requests need a tokio runtime with I/O and time enabled. A request without a
-/// [`Deadline`], which a [`Pipeline`](crate::Pipeline) gives to each, ends after
+/// Requests need a tokio runtime with I/O and time enabled. A request that comes from no
+/// [`Pipeline`](crate::Pipeline), which keeps the time itself, ends after
 /// [`request_timeout`](HyperTransportBuilder::request_timeout).
 ///
 /// # Cancel safety
-/// A dropped request closes its connection, unless the connection was still being made: that goes on
-/// for at most the time limit of connecting, and the connection is kept for the next request.
+/// A dropped request closes its connection, or its stream of HTTP/2. A connection that was still being
+/// made goes on for at most the time limit of connecting, and is kept for the next request.
 #[derive(Clone)]
 pub struct HyperTransport {
     client: Client<Connector, Full<Bytes>>,
@@ -115,11 +115,11 @@ impl HyperTransport {
     fn exchange(&self, request: Request<Bytes>) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
         let is_fresh = request.extensions().get::<FreshConnection>().is_some();
         let client = if is_fresh { &self.fresh } else { &self.client };
-        let authority = request.uri().authority().cloned();
+        let uri = request.uri().clone();
         let limit = self.max_body_bytes;
         let responding = client.request(request.map(Full::new));
         Box::pin(async move {
-            let host = authority.as_ref().map_or("", Authority::as_str);
+            let host = host_and_port(&uri);
             let response = responding.await.map_err(|error| failed(error, host))?;
             let (mut parts, body) = response.into_parts();
             Used::mark(&mut parts.extensions);
@@ -148,9 +148,9 @@ impl HyperTransport {
 
 impl Transport for HyperTransport {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let has_deadline = request.extensions().get::<Deadline>().is_some();
+        let is_timed = request.extensions().get::<Attempt>().is_some();
         let exchange = self.exchange(self.prepared(request)?);
-        if has_deadline {
+        if is_timed {
             return exchange.await;
         }
         let limit = self.request_timeout;

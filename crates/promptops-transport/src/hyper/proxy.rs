@@ -8,17 +8,19 @@ use promptops_types::Secret;
 
 use crate::{TransportError, TransportErrorKind, is_loopback};
 
-/// What curl reads too, the first that is set: the name in capitals, then the other.
+/// What names proxies, the first that is set: as curl writes it, then in capitals.
 const VARIABLES: [[&str; 2]; 4] = [
-    ["ALL_PROXY", "all_proxy"],
-    ["HTTP_PROXY", "http_proxy"],
-    ["HTTPS_PROXY", "https_proxy"],
-    ["NO_PROXY", "no_proxy"],
+    ["all_proxy", "ALL_PROXY"],
+    ["http_proxy", SPOOFED],
+    ["https_proxy", "HTTPS_PROXY"],
+    ["no_proxy", "NO_PROXY"],
 ];
 
-/// Set by web servers for CGI programs, where `HTTP_PROXY` is a header of the visitor's
-/// (CVE-2016-5385).
+/// Set by web servers for CGI programs.
 const CGI: &str = "REQUEST_METHOD";
+
+/// There this one is a header of the visitor's (CVE-2016-5385).
+const SPOOFED: &str = "HTTP_PROXY";
 
 /// Where proxies are named.
 #[derive(Debug, Clone, Default)]
@@ -48,13 +50,17 @@ impl Proxies {
                 check("the proxy", url.expose())?;
                 Ok(Self::matching(Matcher::builder().all(url.expose().to_owned())))
             }
-            ProxySource::Environment if environment(CGI).is_some() => Ok(Self::default()),
             ProxySource::Environment => {
+                let is_cgi = environment(CGI).is_some();
+                let environment = |name: &str| {
+                    let value = environment(name).filter(|_| !(is_cgi && name == SPOOFED));
+                    value.filter(|value| !value.is_empty())
+                };
                 let mut values = [const { String::new() }; 4];
                 for (names, value) in VARIABLES.iter().zip(&mut values) {
                     let found = names.iter().find_map(|name| Some((name, environment(name)?)));
                     let Some((name, found)) = found else { continue };
-                    if !found.is_empty() && *name != "NO_PROXY" && *name != "no_proxy" {
+                    if *name != "NO_PROXY" && *name != "no_proxy" {
                         check(name, &found)?;
                     }
                     *value = found;
@@ -129,8 +135,8 @@ mod tests {
     #[test]
     fn the_environment_is_read_as_curl_reads_it() {
         let proxies = from_environment(&[
-            ("HTTPS_PROXY", "http://secure.example:3128"),
-            ("https_proxy", "http://ignored.example"),
+            ("https_proxy", "http://secure.example:3128"),
+            ("HTTPS_PROXY", "http://ignored.example"),
             ("all_proxy", "any.example:8080"),
             ("NO_PROXY", "internal.example, 10.0.0.0/8, [2001:db8::1]"),
         ])
@@ -153,13 +159,19 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_never_behind_a_proxy_and_cgi_has_none() {
+    fn this_machine_is_never_behind_a_proxy_and_a_visitor_names_none() {
         let proxies = from_environment(&[("ALL_PROXY", "http://p.example")]).unwrap();
         for uri in ["http://localhost:8080/", "http://127.0.0.2/", "https://[::1]:1/"] {
             assert_eq!(between(&proxies, uri), None, "{uri}");
         }
-        let cgi = [("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "http://visitor.example")];
-        assert_eq!(between(&from_environment(&cgi).unwrap(), "http://api.example/"), None);
+        let cgi = [
+            ("REQUEST_METHOD", "GET"),
+            ("HTTP_PROXY", "http://visitor.example"),
+            ("HTTPS_PROXY", "http://p.example"),
+        ];
+        let cgi = from_environment(&cgi).unwrap();
+        assert_eq!(between(&cgi, "http://api.example/"), None, "the visitor's");
+        assert!(between(&cgi, "https://api.example/").is_some(), "the machine's");
     }
 
     #[test]

@@ -80,6 +80,15 @@ async fn compressed_answers_are_decoded_within_the_limit() {
         let request = String::from_utf8_lossy(&server.requests()[0]).to_lowercase();
         assert!(request.contains("accept-encoding: gzip"), "{request}");
     }
+    let twice = [gzip(b"one, "), gzip(b"two")].concat();
+    let server = compressed(&twice, 1).await;
+    let response = transport.send(get(&server.url("/"))).await.unwrap();
+    assert_eq!(response.body(), "one, two", "members follow one another (RFC 1952)");
+    let nothing = "HTTP/1.1 304 Not Modified\r\ncontent-encoding: gzip\r\n\r\n";
+    let server = self::server(vec![Step::write(nothing)]).await;
+    let response = transport.send(get(&server.url("/"))).await.unwrap();
+    assert_eq!((response.status().as_u16(), response.body().len()), (304, 0));
+
     let bomb = gzip(&vec![b'0'; 5_000_000]);
     assert!(bomb.len() < 10_000);
     let told = error(&transport, &compressed(&bomb, 1).await.url("/")).await;

@@ -65,14 +65,14 @@ async fn a_middleware_that_hangs_is_left_at_the_deadline() {
     let hanging = Pipeline::new(ScriptedTransport::new(), &RetryConfig::default()).per_call(Hangs);
     let silent = Pipeline::new(from_fn(|_| std::future::pending()), &RetryConfig::default())
         .per_call(Rebuilds);
-    for stages in [hanging, silent] {
+    for (stages, sent) in [(hanging, 0), (silent, 1)] {
         let started = tokio::time::Instant::now();
         let error = stages.send(within(&stages, Duration::from_secs(3))).await.unwrap_err();
-        assert_eq!(error.kind(), TransportErrorKind::Timeout);
-        assert_eq!(started.elapsed(), Duration::from_secs(3));
+        assert_eq!((error.kind(), error.attempts()), (TransportErrorKind::Timeout, sent));
+        assert_eq!(started.elapsed().as_secs(), 3);
         let started = tokio::time::Instant::now();
         stages.send(request(Method::GET)).await.unwrap_err();
-        assert_eq!(started.elapsed(), Duration::from_secs(30), "a deadline nobody gave");
+        assert_eq!(started.elapsed().as_secs(), 30, "a deadline nobody gave");
     }
 }
 

@@ -1,6 +1,13 @@
 use std::net::IpAddr;
 
 use http::Uri;
+use http::uri::Authority;
+
+/// Host and port of a URI as they are written; never a user or a password.
+pub(crate) fn host_and_port(uri: &Uri) -> &str {
+    let authority = uri.authority().map_or("", Authority::as_str);
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
 
 /// Whether the host of a URI is this machine, by the name `localhost` or by its address.
 pub fn is_loopback(uri: &Uri) -> bool {
@@ -12,7 +19,15 @@ pub fn is_loopback(uri: &Uri) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_loopback;
+    use super::{host_and_port, is_loopback};
+
+    #[test]
+    fn a_password_is_no_part_of_the_host() {
+        let host = |uri: &str| host_and_port(&uri.parse().unwrap()).to_owned();
+        assert_eq!(host("https://u:p@h.example:8443/v1"), "h.example:8443");
+        assert_eq!(host("http://[::1]:1/"), "[::1]:1");
+        assert_eq!(host("/v1"), "");
+    }
 
     #[test]
     fn this_machine_is_known_by_name_and_address() {
