@@ -18,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use promptops_client::{PromptOpsClient, RetryConfig};
+use promptops_client::{CacheConfig, PromptOpsClient, RetryConfig};
 use promptops_transport::{HyperTransport, Pipeline, SharedTransport, Transport};
 use promptops_types::{PromptResponse, Success, SystemTime, TimeSource};
 use serde_json::json;
@@ -123,9 +123,7 @@ impl Subject {
             Self::Transport(transport, address) => {
                 transport.send(request(url(*address), *address)).await.unwrap().body().len()
             }
-            Self::Client(client) => {
-                client.get_prompt("greeting").use_cache(false).await.unwrap().content.len()
-            }
+            Self::Client(client) => client.get_prompt("greeting").await.unwrap().content.len(),
         }
     }
 }
@@ -146,6 +144,7 @@ fn subjects(address: SocketAddr) -> [(&'static str, Subject); 4] {
     let client = PromptOpsClient::builder()
         .base_url(format!("http://{address}/v1"))
         .api_key("po_000000000000000000000000")
+        .cache(CacheConfig::none())
         .build()
         .unwrap();
     [

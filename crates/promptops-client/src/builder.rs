@@ -33,6 +33,7 @@ pub struct ClientBuilder {
     config: ClientConfig,
     transport: Option<SharedTransport>,
     cache_backend: Option<SharedCache>,
+    time: Option<Arc<dyn TimeSource>>,
     credential: Option<Arc<dyn Credential>>,
     per_call: Vec<SharedMiddleware>,
     per_attempt: Vec<SharedMiddleware>,
@@ -114,6 +115,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Reads the time elsewhere, for the ages of what is cached and for dates in answers; deadlines are
+    /// kept by tokio's clock. For tests.
+    pub fn time_source(mut self, time: impl TimeSource) -> Self {
+        self.time = Some(Arc::new(time));
+        self
+    }
+
     /// Proves who asks in a way of your own, in the place of `api_key` and `secret_key`.
     pub fn credential(mut self, credential: impl Credential) -> Self {
         self.credential = Some(Arc::new(credential));
@@ -188,7 +196,7 @@ impl ClientBuilder {
         }
         let pipeline = self.per_call.into_iter().fold(pipeline, Pipeline::per_call);
         let pipeline = self.per_attempt.into_iter().fold(pipeline, Pipeline::per_attempt);
-        let time: Arc<dyn TimeSource> = Arc::new(SystemTime);
+        let time = self.time.unwrap_or_else(|| Arc::new(SystemTime));
         let (near, far) =
             cache::tiers(&config.cache, self.cache_backend, || memory(&config.cache, &time))?;
         let cache = (near.is_some() || far.is_some()).then(|| {

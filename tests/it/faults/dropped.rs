@@ -34,15 +34,15 @@ fn running<T>(request: impl IntoFuture<Output = T, IntoFuture: Send + 'static>) 
 /// Every operation of the client, and the pipeline by itself.
 fn operation(number: usize, client: &PromptOpsClient, stages: &Pipeline, url: &str) -> Running {
     match number % 18 {
-        0 => running(client.get_prompt("kept")),
+        0 => running(client.get_prompt("kept").use_cache(false)),
         1 => running(client.render_prompt("kept", vars! { "name" => "Ann" })),
-        2 => running(client.list_prompts().limit(5)),
+        2 => running(client.list_prompts().limit(5).use_cache(false)),
         3 => running(client.create_prompt(NewPrompt::new("New", "Hi {{ name }}"))),
         4 => running(client.update_prompt("changed", PromptUpdate::new().description("d"))),
         5 => running(client.delete_prompt("none")),
         6 => running(client.validate_prompt("kept")),
         7 => running(client.get_model_compatibility("kept", "openai", "gpt-4")),
-        8 => running(client.list_models()),
+        8 => running(client.list_models().use_cache(false)),
         9 => running(client.get_prompts(["kept", "changed", "none"])),
         10 => running(client.prompt_versions("kept")),
         11 => running(client.diff_prompt("changed", "1.0.0", "latest")),

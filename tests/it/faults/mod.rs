@@ -4,6 +4,7 @@
 //! What is promised in counts (no error, nothing hung, nothing leaked) is asserted. Times and
 //! memory are printed with a verdict: a shared machine proves nothing about them.
 
+mod cache;
 mod clock_skew;
 mod dropped;
 mod hostile;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use promptops_client::{ErrorKind, NewPrompt, PromptOpsClient};
+use promptops_client::{CacheConfig, ErrorKind, NewPrompt, PromptOpsClient};
 use promptops_transport::TokioClock;
 use promptops_types::TimeSource;
 
@@ -28,6 +28,7 @@ async fn row_13_through_a_rough_network_every_call_ends_right_or_with_a_typed_er
     let client = PromptOpsClient::builder()
         .base_url(format!("http://{}/v1", proxy.address))
         .timeout(timeout)
+        .cache(CacheConfig::none())
         .build()
         .unwrap();
     let (calls, callers) = (runs(8000), 8);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use fastrand::Rng;
-use promptops_client::{NewPrompt, PromptOpsClient, RetryConfig};
+use promptops_client::{CacheConfig, NewPrompt, PromptOpsClient, RetryConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -90,6 +90,7 @@ async fn row_14_a_connection_that_closes_on_reuse_is_not_seen() {
     let client = PromptOpsClient::builder()
         .base_url(format!("http://{address}/v1"))
         .retry(RetryConfig::none())
+        .cache(CacheConfig::none())
         .build()
         .unwrap();
     let (calls, callers) = (runs(20_000), 4);
