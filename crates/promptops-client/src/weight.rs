@@ -10,8 +10,14 @@ use serde_json::{Map, Value};
 /// Two counters in front of what an `Arc` holds.
 const ARC: usize = 2 * size_of::<usize>();
 
-/// What a map of JSON holds for each entry besides key and value: a hash, and its place in the table.
-const MAP_ENTRY: usize = size_of::<String>() + size_of::<Value>() + 3 * size_of::<usize>();
+/// A slot of a map of JSON: a hash, the key and the value.
+const SLOT: usize = size_of::<usize>() + size_of::<String>() + size_of::<Value>();
+
+/// A place in the table by which a map finds its slots: an index and a byte of its hash.
+const PLACE: usize = size_of::<usize>() + 1;
+
+/// What such a table has besides.
+const TABLE: usize = 16;
 
 /// Something with a size.
 pub(crate) trait Weight {
@@ -50,7 +56,13 @@ impl<T: Weight> Weight for std::sync::Arc<T> {
 
 impl Weight for Map<String, Value> {
     fn heap(&self) -> usize {
-        self.iter().map(|(key, value)| MAP_ENTRY + key.heap() + value.heap()).sum()
+        if self.is_empty() {
+            return 0;
+        }
+        // It grows by doubling, from four.
+        let slots = self.len().next_power_of_two().max(4);
+        let held: usize = self.iter().map(|(key, value)| key.heap() + value.heap()).sum();
+        slots * (SLOT + PLACE) + TABLE + held
     }
 }
 
@@ -122,5 +134,92 @@ impl Weight for ModelInfo {
 impl Weight for ModelCatalogue {
     fn heap(&self) -> usize {
         self.models.heap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// A prompt as it comes over the wire; `size` scales its parts.
+    fn prompt(number: usize, size: usize) -> String {
+        let words = |count: usize| -> Vec<String> { (0..count).map(|n| format!("w{n}")).collect() };
+        json!({
+            "id": format!("0199e0a3-5b7c-7c3e-9d2f-{number:012}"),
+            "slug": format!("prompt-{number}"),
+            "name": format!("Prompt {number}"),
+            "description": "d".repeat(size * 3),
+            "content": "Dear {{ name }}, ".repeat(size * 4),
+            "messages": vec![json!({"role": "user", "content": "x".repeat(size)}); size % 4],
+            "variables": words(size % 7),
+            "tags": words(size % 5),
+            "labels": words(size % 3),
+            "model_specific_prompts":
+                vec![json!({"model_provider": "openai", "content": "y".repeat(size)}); size % 3],
+            "metadata": {"owner": "team", "numbers": [1, 2, 3], "deep": {"a": {"b": "c"}}},
+            "version": "1.2.3",
+            "digest": "0".repeat(64),
+        })
+        .to_string()
+    }
+
+    #[test]
+    fn a_weight_is_what_the_allocator_says() {
+        for size in [0, 1, 5, 20, 100, 1000] {
+            let texts: Vec<String> = (0..200).map(|number| prompt(number, size)).collect();
+            let mut decoded: Vec<Arc<PromptResponse>> = Vec::with_capacity(texts.len());
+            let allocated = allocation_counter::measure(|| {
+                for text in &texts {
+                    decoded.push(Arc::new(serde_json::from_str(text).unwrap()));
+                }
+            });
+            let weight: usize = decoded.iter().map(|prompt| weigh(&**prompt)).sum();
+            let allocated = usize::try_from(allocated.bytes_current).unwrap();
+            let off = weight.abs_diff(allocated);
+            assert!(off * 5 <= allocated, "size {size}: {weight} told, {allocated} allocated");
+        }
+    }
+
+    #[cfg(feature = "memory")]
+    #[test]
+    fn the_cache_in_memory_tells_what_the_allocator_says() {
+        use promptops_cache::Names;
+        use promptops_cache::{CacheBackend, CacheKey, CacheScope, Entry, EntryKind, MemoryCache};
+
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for size in [1, 20, 200] {
+            let texts: Vec<String> = (0..500).map(|number| prompt(number, size)).collect();
+            let scope = CacheScope::new("https://registry.example/v1", None);
+            let mut cache = None;
+            let allocated = allocation_counter::measure(|| {
+                let time = Arc::new(promptops_types::SystemTime);
+                let memory = MemoryCache::new(512, 1 << 30, time);
+                for text in &texts {
+                    let prompt: Arc<PromptResponse> = Arc::new(serde_json::from_str(text).unwrap());
+                    let mut key = CacheKey::new(scope.clone(), "get_prompt");
+                    key.prompt = Some(prompt.slug.clone());
+                    let names = Names {
+                        id: prompt.id.clone(),
+                        slug: prompt.slug.clone(),
+                        version: prompt.version.clone(),
+                    };
+                    let weight = weigh(&*prompt);
+                    let entry = Entry::decoded(EntryKind::Moving, prompt, weight);
+                    let entry = entry.with_names(Some(names));
+                    runtime.block_on(async {
+                        let ticket = memory.get(&key).await.unwrap().ticket;
+                        memory.put(&key, &entry, ticket).await.unwrap();
+                    });
+                }
+                cache = Some(memory);
+            });
+            let told = usize::try_from(cache.unwrap().stats().memory_usage).unwrap();
+            let allocated = usize::try_from(allocated.bytes_current).unwrap();
+            assert!(told.abs_diff(allocated) * 5 <= allocated, "{size}: {told} of {allocated}");
+        }
     }
 }

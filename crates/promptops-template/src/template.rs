@@ -5,6 +5,9 @@ use promptops_types::{PromptVariables, TemplateFormat};
 use crate::simple::SimpleTemplate;
 use crate::{Placeholder, TemplateError};
 
+/// Most characters of an unknown format that an error shows.
+const MOST_SHOWN: usize = 40;
+
 /// A template, parsed once and rendered many times.
 ///
 /// ```
@@ -74,8 +77,11 @@ impl Template {
                 ));
             }
             other => {
+                // A registry may have sent anything.
+                let shown: String = other.as_str().chars().take(MOST_SHOWN).collect();
                 return Err(TemplateError::Format(format!(
-                    "`{other}` is not one of simple, jinja, none"
+                    "`{}` is not one of simple, jinja, none",
+                    shown.escape_debug()
                 )));
             }
         }))

@@ -64,18 +64,17 @@ impl Unreadable {
 
 /// A body in the making.
 pub(super) enum Body {
-    /// The usual answer: one piece, which is not copied.
-    Whole(Bytes),
-    Pieces(Capped),
+    Plain(Capped),
     Gzip {
         decoder: Box<MultiGzDecoder<Capped>>,
+        /// Bytes that came over the wire.
         received: usize,
     },
 }
 
 impl Body {
-    /// Reads a body. What is held at any moment is `limit` bytes and one piece; an answer that says
-    /// it is larger is not read.
+    /// Reads a body. What is held at any moment is `limit` bytes and one piece, until all of it is
+    /// there and is put together; an answer that says it is larger is not read.
     pub(super) async fn read(
         mut from: Incoming,
         encoding: Encoding,
@@ -84,41 +83,30 @@ impl Body {
         let said = from.size_hint().lower();
         let is_too_large = usize::try_from(said).map_or(true, |said| said > limit);
         let mut body = match encoding {
-            Encoding::Identity => Self::Whole(Bytes::new()),
+            Encoding::Identity => Self::Plain(Capped::new(limit, said)),
             Encoding::Gzip => {
-                let decoder = Box::new(MultiGzDecoder::new(Capped::new(limit)));
+                let decoder = Box::new(MultiGzDecoder::new(Capped::new(limit, 0)));
                 Self::Gzip { decoder, received: 0 }
             }
         };
         while let Some(frame) = from.frame().await {
             let frame = frame.map_err(|source| {
-                let (received, start) = (body.received(), excerpt(body.start()));
+                let (received, start) = (body.received(), body.held().start());
                 Unreadable::BrokenOff { received, start, source }
             })?;
             let Ok(piece) = frame.into_data() else { continue };
-            let fits = body.add(piece, limit, said)?;
+            let fits = body.add(piece, limit)?;
             if is_too_large || !fits {
-                return Err(Unreadable::TooLarge { limit, start: excerpt(body.start()) });
+                return Err(Unreadable::TooLarge { limit, start: body.held().start() });
             }
         }
         body.finish(limit)
     }
 
     /// Adds a piece; false where that is more than the limit.
-    fn add(&mut self, piece: Bytes, limit: usize, said: u64) -> Result<bool, Unreadable> {
+    fn add(&mut self, piece: Bytes, limit: usize) -> Result<bool, Unreadable> {
         match self {
-            Self::Whole(whole) if whole.is_empty() => {
-                *whole = piece;
-                Ok(whole.len() <= limit)
-            }
-            Self::Whole(first) => {
-                let mut pieces = Capped::new(limit);
-                pieces.bytes.reserve(usize::try_from(said).unwrap_or(0).min(limit));
-                let fits = pieces.add(first) && pieces.add(&piece);
-                *self = Self::Pieces(pieces);
-                Ok(fits)
-            }
-            Self::Pieces(pieces) => Ok(pieces.add(&piece)),
+            Self::Plain(held) => Ok(held.add(piece)),
             Self::Gzip { decoder, received } => {
                 *received = received.saturating_add(piece.len());
                 // Compressed bytes that expand to nothing are bounded too.
@@ -131,29 +119,28 @@ impl Body {
         }
     }
 
-    fn finish(self, limit: usize) -> Result<Bytes, Unreadable> {
-        match self {
-            Self::Whole(whole) => Ok(whole),
-            Self::Pieces(pieces) => Ok(pieces.bytes.freeze()),
-            // An answer without a body may say that it would be compressed.
-            Self::Gzip { received: 0, .. } => Ok(Bytes::new()),
-            Self::Gzip { mut decoder, .. } => match decoder.try_finish() {
-                Ok(()) => Ok(std::mem::take(&mut decoder.get_mut().bytes).freeze()),
-                Err(_) if decoder.get_ref().is_full => {
-                    let start = excerpt(&decoder.get_ref().bytes);
-                    Err(Unreadable::TooLarge { limit, start })
-                }
-                Err(source) => Err(Unreadable::NotGzip { source }),
-            },
+    fn finish(mut self, limit: usize) -> Result<Bytes, Unreadable> {
+        if let Self::Gzip { decoder, received: 1.. } = &mut self
+            && let Err(source) = decoder.try_finish()
+        {
+            let held = decoder.get_ref();
+            return Err(if held.is_full {
+                Unreadable::TooLarge { limit, start: held.start() }
+            } else {
+                Unreadable::NotGzip { source }
+            });
         }
+        Ok(match self {
+            Self::Plain(held) => held.together(),
+            // Without a byte there is nothing to decode, whatever the answer says of it.
+            Self::Gzip { mut decoder, .. } => std::mem::take(decoder.get_mut()).together(),
+        })
     }
 
-    /// What there is so far.
-    fn start(&self) -> &[u8] {
+    fn held(&self) -> &Capped {
         match self {
-            Self::Whole(whole) => whole,
-            Self::Pieces(pieces) => &pieces.bytes,
-            Self::Gzip { decoder, .. } => &decoder.get_ref().bytes,
+            Self::Plain(held) => held,
+            Self::Gzip { decoder, .. } => decoder.get_ref(),
         }
     }
 
@@ -161,36 +148,73 @@ impl Body {
     fn received(&self) -> usize {
         match self {
             Self::Gzip { received, .. } => *received,
-            _ => self.start().len(),
+            Self::Plain(held) => held.length,
         }
     }
 }
 
-/// Bytes up to a limit.
-#[derive(Debug)]
+/// Bytes up to a limit. One buffer that grows would hold all of them twice: so there is one only where
+/// it is known how large it gets, and else the pieces that they came in.
+#[derive(Debug, Default)]
 pub(super) struct Capped {
-    bytes: BytesMut,
+    pieces: Vec<Bytes>,
+    whole: BytesMut,
+    length: usize,
     limit: usize,
+    /// How many there will be, if that is known.
+    said: usize,
     is_full: bool,
 }
 
 impl Capped {
-    fn new(limit: usize) -> Self {
-        Self { bytes: BytesMut::new(), limit, is_full: false }
+    fn new(limit: usize, said: u64) -> Self {
+        let said = usize::try_from(said).unwrap_or(usize::MAX).min(limit);
+        Self { limit, said, ..Self::default() }
     }
 
     /// Adds bytes, as many as fit; false where that is not all of them.
-    fn add(&mut self, more: &[u8]) -> bool {
-        let room = self.limit - self.bytes.len();
-        self.bytes.extend_from_slice(&more[..more.len().min(room)]);
-        self.is_full = more.len() > room;
+    fn add(&mut self, mut piece: Bytes) -> bool {
+        let room = self.limit - self.length;
+        self.is_full = piece.len() > room;
+        piece.truncate(room);
+        self.length += piece.len();
+        self.pieces.push(piece);
+        // The usual answer is one piece, which is not copied.
+        if self.said > 0 && (self.pieces.len() > 1 || !self.whole.is_empty()) {
+            self.whole.reserve(self.said.saturating_sub(self.whole.len()));
+            for piece in self.pieces.drain(..) {
+                self.whole.extend_from_slice(&piece);
+            }
+        }
         !self.is_full
+    }
+
+    /// How it begins.
+    fn start(&self) -> String {
+        let beginning = self.whole.iter().chain(self.pieces.iter().flatten()).take(1000);
+        excerpt(&beginning.copied().collect::<Vec<u8>>())
+    }
+
+    /// All of it.
+    fn together(mut self) -> Bytes {
+        if self.whole.is_empty() && self.pieces.len() == 1 {
+            return self.pieces.pop().unwrap_or_default();
+        }
+        self.whole.reserve(self.length - self.whole.len());
+        for piece in self.pieces {
+            self.whole.extend_from_slice(&piece);
+        }
+        self.whole.freeze()
     }
 }
 
 impl Write for Capped {
     fn write(&mut self, more: &[u8]) -> io::Result<usize> {
-        if self.add(more) { Ok(more.len()) } else { Err(io::Error::other("larger than the limit")) }
+        if self.add(Bytes::copy_from_slice(more)) {
+            Ok(more.len())
+        } else {
+            Err(io::Error::other("larger than the limit"))
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
