@@ -4,6 +4,9 @@
 //! application's do; the server has a thread of its own.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may panic")]
 
+#[path = "row.rs"]
+mod row;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +26,8 @@ use promptops_transport::{HyperTransport, Pipeline, SharedTransport, Transport};
 use promptops_types::{PromptResponse, Success, SystemTime, TimeSource};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::row::{Target, compare, median};
 
 const ROUNDS: usize = 25;
 const LATENCY_REQUESTS: usize = 1000;
@@ -171,11 +176,6 @@ async fn raw_get(sender: &mut SendRequest<Full<Bytes>>, address: SocketAddr) -> 
     response.into_body().collect().await.unwrap().to_bytes()
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn since(started: Duration) -> Duration {
     SystemTime.monotonic().saturating_sub(started)
 }
@@ -224,19 +224,6 @@ async fn latency(address: SocketAddr) {
     compare(what, ("raw hyper connection and serde_json", &decoded), (&rounds[3], "µs"), None);
 }
 
-/// A row of medians and of the median ratio, round by round.
-fn compare(
-    what: &str,
-    (peer, theirs): (&str, &[f64]),
-    (ours, unit): (&[f64], &str),
-    target: Option<Target>,
-) {
-    let ratios = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
-    let against = format!("{peer} {:.1} {unit}", median(theirs.to_vec()));
-    let measured = format!("{:.1} {unit}", median(ours.to_vec()));
-    row(what, &against, &measured, median(ratios), target);
-}
-
 /// Requests a second at a concurrency, each subject in turn.
 async fn throughput(address: SocketAddr, concurrency: usize) {
     let subjects = subjects(address);
@@ -271,24 +258,4 @@ async fn throughput(address: SocketAddr, concurrency: usize) {
     let what = format!("throughput at {concurrency}: promptops-client, which decodes the answer");
     let peer = ("hyper-util legacy client and serde_json", &rounds[1][..]);
     compare(&what, peer, (&rounds[3], "k/s"), None);
-}
-
-#[derive(Clone, Copy)]
-enum Target {
-    AtMost(f64),
-    AtLeast(f64),
-}
-
-/// One line that `cargo xtask bench` puts into its table.
-fn row(what: &str, against: &str, measured: &str, ratio: f64, target: Option<Target>) {
-    let (promised, verdict) = match target {
-        None => ("none, for comparison".to_owned(), ""),
-        Some(Target::AtMost(most)) => {
-            (format!("at most {most}"), if ratio <= most { "met" } else { "missed" })
-        }
-        Some(Target::AtLeast(least)) => {
-            (format!("at least {least}"), if ratio >= least { "met" } else { "missed" })
-        }
-    };
-    println!("row\t{what}\t{against}\t{measured}\t{ratio:.2}\t{promised}\t{verdict}");
 }

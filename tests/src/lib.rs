@@ -8,6 +8,10 @@ pub mod readme {}
 #[doc = include_str!("../../docs/src/architecture.md")]
 pub mod architecture {}
 
+/// The chapter `caching.md`.
+#[doc = include_str!("../../docs/src/caching.md")]
+pub mod caching {}
+
 /// The chapter `concepts.md`.
 #[doc = include_str!("../../docs/src/concepts.md")]
 pub mod concepts {}

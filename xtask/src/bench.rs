@@ -5,7 +5,7 @@ use crate::command::cargo;
 use crate::table::Table;
 
 /// The benchmarks of the tests' package.
-const BENCHES: [&str; 1] = ["http"];
+const BENCHES: [&str; 2] = ["cache", "http"];
 
 const COLUMNS: &[&str] = &["what", "against", "measured", "ratio", "to reach", "verdict"];
 
@@ -17,10 +17,19 @@ pub(crate) fn run() -> Outcome {
     outcome
 }
 
+/// A cached get.
+pub(crate) fn cache() -> Outcome {
+    one("cache")
+}
+
 /// An uncached get over HTTP.
 pub(crate) fn http() -> Outcome {
+    one("http")
+}
+
+fn one(name: &str) -> Outcome {
     let mut table = Table::new(COLUMNS);
-    let outcome = table.run(cargo(&line("http")));
+    let outcome = table.run(cargo(&line(name)));
     table.print();
     outcome
 }

@@ -111,6 +111,9 @@ async fn row_15_a_share_of_failures_is_amplified_by_a_tenth_at_most() {
     row(15, "then, while a share of requests fails", "at most 1.1 times", measured, true);
 }
 
+/// How often somebody calls.
+const STEP: Duration = Duration::from_millis(20);
+
 /// How long after the registry has healed the first call succeeds, when it failed for so long.
 async fn heals_after(outage: Duration) -> Duration {
     let healed = TokioClock.monotonic() + outage;
@@ -126,7 +129,7 @@ async fn heals_after(outage: Duration) -> Duration {
         if outcome.is_ok_and(|response| response.status() == 200) {
             return since(healed);
         }
-        TokioClock.sleep(Duration::from_millis(50)).await;
+        TokioClock.sleep(STEP).await;
     }
 }
 
@@ -142,8 +145,9 @@ async fn row_15_a_registry_that_heals_is_found() {
     for _ in 0..runs(200) {
         long = long.max(heals_after(Duration::from_secs(chance.u64(5..600))).await);
     }
-    assert!(short <= Duration::from_secs(5), "{short:?}");
-    assert!(long <= Duration::from_mins(1), "{long:?}");
+    // The call that finds it is the next one after the pause.
+    assert!(short <= Duration::from_secs(5) + STEP, "{short:?}");
+    assert!(long <= Duration::from_mins(1) + STEP, "{long:?}");
     let measured = format!("{:.1} s at most after an outage of up to 5 s", short.as_secs_f64());
     row(15, "healing, outage of up to 5 s", "normal within 5 s", measured, true);
     let measured = format!("{:.1} s at most after one of up to 10 min", long.as_secs_f64());

@@ -1,0 +1,184 @@
+//! A cached get, beside caches that do less: `lru` behind a lock, which is the floor, `quick_cache` and
+//! `moka`. All of them in turn, in one process.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may panic")]
+
+#[path = "row.rs"]
+mod row;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lru::LruCache;
+use parking_lot::Mutex;
+use promptops_cache::{
+    CacheBackend, CacheKey, CacheScope, Entry, EntryKind, Freshness, MemoryCache, Use,
+};
+use promptops_client::{CacheConfig, NewPrompt, PromptOpsClient, PromptResponse};
+use promptops_types::{SystemTime, TimeSource};
+
+use crate::row::{Target, compare, median};
+
+const ROUNDS: usize = 25;
+const GETS: usize = 200_000;
+const ENTRIES: usize = 1000;
+
+fn main() {
+    hot_key();
+    two_threads();
+    insert();
+}
+
+fn name(number: usize) -> String {
+    format!("customer-service-greeting-{number}")
+}
+
+fn prompt() -> Arc<PromptResponse> {
+    let mut prompt = PromptResponse::default();
+    prompt.content = "Dear {{ name }}, ".repeat(60);
+    Arc::new(prompt)
+}
+
+fn key(number: usize) -> CacheKey {
+    let scope = CacheScope::new("https://registry.example/v1", Some(&"po_key".into()));
+    let mut key = CacheKey::new(scope, "get_prompt");
+    key.prompt = Some(name(number));
+    key
+}
+
+fn memory(entries: usize) -> MemoryCache {
+    MemoryCache::new(entries, 1 << 30, Arc::new(SystemTime))
+}
+
+fn put(runtime: &tokio::runtime::Runtime, memory: &MemoryCache, key: &CacheKey) {
+    let entry = Entry::decoded(EntryKind::Moving, prompt(), 2000);
+    runtime.block_on(async {
+        let ticket = memory.get(key).await.unwrap().ticket;
+        memory.put(key, &entry, ticket).await.unwrap();
+    });
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Nanoseconds of one of many.
+fn each(times: usize, mut run: impl FnMut(usize)) -> f64 {
+    let started = SystemTime.monotonic();
+    for number in 0..times {
+        run(number);
+    }
+    let taken: Duration = SystemTime.monotonic().saturating_sub(started);
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+    let each = taken.as_secs_f64() * 1e9 / times as f64;
+    each
+}
+
+/// One key, one thread.
+fn hot_key() {
+    let runtime = runtime();
+    let floor = Mutex::new(LruCache::new(ENTRIES.try_into().unwrap()));
+    let (quick, moka) = (quick_cache::sync::Cache::new(ENTRIES), moka::sync::Cache::new(1000));
+    let (ours, freshness) = (memory(ENTRIES), Freshness::new(&CacheConfig::default()));
+    for number in 0..500 {
+        floor.lock().put(name(number), prompt());
+        quick.insert(name(number), prompt());
+        moka.insert(name(number), prompt());
+        put(&runtime, &ours, &key(number));
+    }
+    let client = PromptOpsClient::builder().base_url("sqlite::memory:").build().unwrap();
+    runtime.block_on(async {
+        client.create_prompt(NewPrompt::new("Greeting", "Hello {{ name }}!")).await.unwrap();
+    });
+    let (hot, hot_key) = (name(7), key(7));
+    let mut rounds: [Vec<f64>; 5] = Default::default();
+    for _ in 0..ROUNDS {
+        rounds[0].push(each(GETS, |_| drop(black_box(floor.lock().get(hot.as_str()).cloned()))));
+        rounds[1].push(each(GETS, |_| drop(black_box(quick.get(hot.as_str())))));
+        rounds[2].push(each(GETS, |_| drop(black_box(moka.get(hot.as_str())))));
+        rounds[3].push(each(GETS, |_| {
+            let found = ours.look_up(&hot_key).unwrap();
+            assert_eq!(freshness.judge(&found, || 0.5), Use::Fresh);
+            black_box(found);
+        }));
+        let client = &client;
+        rounds[4].push(runtime.block_on(async {
+            let started = SystemTime.monotonic();
+            for _ in 0..GETS / 10 {
+                black_box(client.get_prompt("greeting").await.unwrap());
+            }
+            let taken = SystemTime.monotonic().saturating_sub(started);
+            #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+            let each = taken.as_secs_f64() * 1e9 / (GETS / 10) as f64;
+            each
+        }));
+    }
+    let peer = ("lru behind a parking_lot Mutex", &rounds[0][..]);
+    for (what, ours, target) in [
+        ("cached get, hot key, 1 thread: quick_cache", 1, None),
+        ("cached get, hot key, 1 thread: moka", 2, None),
+        ("cached get, hot key, 1 thread: MemoryCache, with ttl and counters", 3, Some(1.5)),
+        ("cached get, hot key, 1 thread: client.get_prompt(…).await", 4, Some(1.5)),
+    ] {
+        compare(what, peer, (&rounds[ours], "ns"), target.map(Target::AtMost));
+    }
+}
+
+/// The same by two threads, each a key of its own.
+fn two_threads() {
+    let runtime = runtime();
+    let floor = Mutex::new(LruCache::new(ENTRIES.try_into().unwrap()));
+    let ours = memory(ENTRIES);
+    for number in 0..500 {
+        floor.lock().put(name(number), prompt());
+        put(&runtime, &ours, &key(number));
+    }
+    let by_two = |get: &(dyn Fn(usize) + Sync)| {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..2).map(|thread| scope.spawn(move || each(GETS, |_| get(thread)))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<f64>() / 2.0
+        })
+    };
+    let (names, keys) = ([name(7), name(8)], [key(7), key(8)]);
+    let (mut theirs, mut own) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        theirs.push(by_two(&|thread| {
+            drop(black_box(floor.lock().get(names[thread].as_str()).cloned()));
+        }));
+        own.push(by_two(&|thread| drop(black_box(ours.look_up(&keys[thread])))));
+    }
+    let peer = ("one Mutex around one lru", &theirs[..]);
+    compare("the same, 2 threads: MemoryCache", peer, (&own, "ns"), Some(Target::AtMost(0.5)));
+}
+
+/// A new key each time, in a cache that is full.
+fn insert() {
+    let runtime = runtime();
+    let (mut theirs, mut own) = (Vec::new(), Vec::new());
+    let value = prompt();
+    for _ in 0..ROUNDS {
+        let mut floor = LruCache::new(ENTRIES.try_into().unwrap());
+        let names: Vec<_> = (0..20_000).map(name).collect();
+        theirs.push(each(names.len(), |number| {
+            floor.push(names[number].clone(), Arc::clone(&value));
+        }));
+        let ours = memory(ENTRIES);
+        let keys: Vec<_> = (0..20_000).map(key).collect();
+        let entry = Entry::decoded(EntryKind::Moving, Arc::clone(&value), 2000);
+        own.push(runtime.block_on(async {
+            let ticket = ours.get(&keys[0]).await.unwrap().ticket;
+            let started = SystemTime.monotonic();
+            for key in &keys {
+                ours.put(key, &entry, ticket).await.unwrap();
+            }
+            let taken = SystemTime.monotonic().saturating_sub(started);
+            #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+            let each = taken.as_secs_f64() * 1e9 / keys.len() as f64;
+            each
+        }));
+    }
+    assert!(median(theirs.clone()) > 0.0);
+    let target = Some(Target::AtMost(1.5));
+    compare("insert with eviction: MemoryCache", ("lru", &theirs), (&own, "ns"), target);
+}
