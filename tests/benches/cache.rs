@@ -2,7 +2,6 @@
 //! `moka`. All of them in turn, in one process.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may panic")]
 
-#[path = "row.rs"]
 mod row;
 
 use std::hint::black_box;

@@ -4,7 +4,6 @@
 //! application's do; the server has a thread of its own.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may panic")]
 
-#[path = "row.rs"]
 mod row;
 
 use std::convert::Infallible;

@@ -10,6 +10,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
     AtMost(f64),
+    #[allow(dead_code, reason = "not every benchmark has one")]
     AtLeast(f64),
 }
 

@@ -1,13 +1,14 @@
 //! Entries in this process.
 
-use std::collections::hash_map::RandomState;
+use std::borrow::Borrow;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use lru::LruCache;
 use parking_lot::Mutex;
 use promptops_types::{CacheStats, TimeSource};
@@ -25,9 +26,8 @@ const OVERHEAD: usize = 360;
 
 /// Entries in this process, the least recently used forgotten first. Bounded by entries and by bytes.
 ///
-/// It is made of up to 16 parts with a lock of their own; a prompt's entries are in one part. The
-/// bounds are those of all parts together, shared out evenly, so a part may forget while another has
-/// room.
+/// It is made of up to 16 parts with a lock of their own. The bounds are those of all parts together,
+/// shared out evenly, so a part may forget while another has room.
 pub struct MemoryCache {
     shards: Box<[Shard]>,
     hasher: RandomState,
@@ -45,8 +45,100 @@ struct Shard {
 }
 
 struct Entries {
-    by_key: LruCache<CacheKey, Kept>,
+    by_key: LruCache<Hashed, Kept, Passed>,
     bytes: usize,
+}
+
+/// A key and its hash, which finds the part and then the slot in it.
+struct Hashed {
+    hash: u64,
+    key: CacheKey,
+}
+
+/// The same, of a key that is somebody else's.
+#[derive(Clone, Copy)]
+struct Asked<'k> {
+    hash: u64,
+    key: &'k CacheKey,
+}
+
+/// What both are compared by.
+trait Sought {
+    fn asked(&self) -> Asked<'_>;
+}
+
+impl Sought for Hashed {
+    fn asked(&self) -> Asked<'_> {
+        Asked { hash: self.hash, key: &self.key }
+    }
+}
+
+impl Sought for Asked<'_> {
+    fn asked(&self) -> Asked<'_> {
+        *self
+    }
+}
+
+impl Hash for dyn Sought + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.asked().hash);
+    }
+}
+
+impl PartialEq for dyn Sought + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        let (one, other) = (self.asked(), other.asked());
+        one.hash == other.hash && one.key == other.key
+    }
+}
+
+impl Eq for dyn Sought + '_ {}
+
+impl Hash for Hashed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl PartialEq for Hashed {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.key == other.key
+    }
+}
+
+impl Eq for Hashed {}
+
+impl<'s> Borrow<dyn Sought + 's> for Hashed {
+    fn borrow(&self) -> &(dyn Sought + 's) {
+        self
+    }
+}
+
+/// Takes the hash that a key has already.
+#[derive(Clone, Copy, Default)]
+struct Passed(u64);
+
+impl BuildHasher for Passed {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        Self(0)
+    }
+}
+
+impl Hasher for Passed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Only a number is ever written.
+        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 struct Kept {
@@ -62,21 +154,25 @@ impl MemoryCache {
         let shards = (max_entries / LEAST_PER_SHARD).clamp(1, SHARDS);
         let of_one = NonZeroUsize::new(max_entries.div_ceil(shards)).unwrap_or(NonZeroUsize::MIN);
         let shards = (0..shards).map(|_| Shard {
-            entries: Mutex::new(Entries { by_key: LruCache::new(of_one), bytes: 0 }),
+            entries: Mutex::new(Entries {
+                by_key: LruCache::with_hasher(of_one, Passed::default()),
+                bytes: 0,
+            }),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         });
         let invalidations = AtomicU64::new(0);
-        let (shards, hasher) = (shards.collect(), RandomState::new());
+        let (shards, hasher) = (shards.collect(), RandomState::default());
         Self { shards, hasher, max_entries, max_bytes, time, invalidations }
     }
 
-    /// The part of a key: by its prompt, so that all versions of one are together.
-    fn shard(&self, key: &CacheKey) -> &Shard {
-        let hash = self.hasher.hash_one((&key.scope, &key.prompt));
+    /// The part of a key, and the key with its hash.
+    fn shard<'k>(&self, key: &'k CacheKey) -> (&Shard, Asked<'k>) {
+        let hash = self.hasher.hash_one(key);
+        // Other bits than those that choose the slot.
         #[expect(clippy::cast_possible_truncation, reason = "the remainder is small")]
-        let at = (hash % self.shards.len() as u64) as usize;
-        &self.shards[at]
+        let at = (hash.rotate_left(20) % self.shards.len() as u64) as usize;
+        (&self.shards[at], Asked { hash, key })
     }
 
     fn max_bytes_of_shard(&self) -> usize {
@@ -84,17 +180,17 @@ impl MemoryCache {
     }
 
     fn find(&self, key: &CacheKey) -> Option<Found> {
-        let shard = self.shard(key);
+        let (shard, asked) = self.shard(key);
         let found = {
             let mut entries = shard.entries.lock();
-            entries.by_key.get(key).map(|kept| (kept.entry.clone(), kept.at))
+            entries.by_key.get(&asked as &dyn Sought).map(|kept| (kept.entry.clone(), kept.at))
         };
         let Some((entry, at)) = found else {
             shard.misses.fetch_add(1, Ordering::Relaxed);
             return None;
         };
         shard.hits.fetch_add(1, Ordering::Relaxed);
-        Some(Found { entry, age: self.time.monotonic().saturating_sub(at) })
+        Some(Found { entry, age: self.time.coarse().saturating_sub(at) })
     }
 
     fn ticket(&self) -> Ticket {
@@ -113,14 +209,15 @@ impl MemoryCache {
         if bytes > most {
             return;
         }
-        let kept = Kept { entry: entry.clone(), at: self.time.monotonic(), bytes };
-        let mut entries = self.shard(key).entries.lock();
+        let kept = Kept { entry: entry.clone(), at: self.time.coarse(), bytes };
+        let (shard, Asked { hash, .. }) = self.shard(key);
+        let mut entries = shard.entries.lock();
         // Under the lock: an invalidation raises the number before it takes it.
         if self.ticket() != ticket {
             return;
         }
         entries.bytes += bytes;
-        if let Some((_, old)) = entries.by_key.push(key.clone(), kept) {
+        if let Some((_, old)) = entries.by_key.push(Hashed { hash, key: key.clone() }, kept) {
             entries.bytes -= old.bytes;
         }
         while entries.bytes > most
@@ -134,14 +231,14 @@ impl MemoryCache {
         self.invalidations.fetch_add(1, Ordering::SeqCst);
         for shard in &self.shards {
             let mut entries = shard.entries.lock();
-            let covered: Vec<CacheKey> = entries
+            let covered: Vec<Hashed> = entries
                 .by_key
                 .iter()
-                .filter(|(key, kept)| what.covers(key, &kept.entry))
-                .map(|(key, _)| key.clone())
+                .filter(|(hashed, kept)| what.covers(&hashed.key, &kept.entry))
+                .map(|(hashed, _)| Hashed { hash: hashed.hash, key: hashed.key.clone() })
                 .collect();
-            for key in covered {
-                if let Some(old) = entries.by_key.pop(&key) {
+            for key in &covered {
+                if let Some(old) = entries.by_key.pop(key) {
                     entries.bytes -= old.bytes;
                 }
             }
@@ -157,11 +254,12 @@ impl CacheBackend for MemoryCache {
     /// Counts nothing: [`look_up`](Self::look_up) has, and every reader asks that first.
     async fn get(&self, key: &CacheKey) -> Result<Reading, CacheFailure> {
         let ticket = self.ticket();
-        let mut entries = self.shard(key).entries.lock();
-        let now = self.time.monotonic();
+        let (shard, asked) = self.shard(key);
+        let mut entries = shard.entries.lock();
+        let now = self.time.coarse();
         let found = entries
             .by_key
-            .get(key)
+            .get(&asked as &dyn Sought)
             .map(|kept| Found { entry: kept.entry.clone(), age: now.saturating_sub(kept.at) });
         Ok(Reading { found, ticket })
     }

@@ -303,7 +303,7 @@ struct Keyed {
     use_cache: bool,
 }
 
-async fn fetch_alone<T: Cacheable>(
+pub(crate) async fn fetch_alone<T: Cacheable>(
     client: &PromptOpsClient,
     call: Call,
 ) -> Result<Fetched<T>, Error> {
@@ -311,6 +311,16 @@ async fn fetch_alone<T: Cacheable>(
     let Answered::New { data, etag } = answered else { return Err(not_decoded()) };
     let (source, age) = (Source::Network, Duration::ZERO);
     Ok(Fetched { value: Arc::new(data), source, age, etag })
+}
+
+/// A fresh entry of the near tier: the usual hit, which needs neither a call nor a future.
+pub(crate) fn fresh<T: Cacheable>(
+    client: &PromptOpsClient,
+    key: &CacheKey,
+) -> Option<Result<Fetched<T>, Error>> {
+    let cache = client.cache()?;
+    let found = cache.near.as_ref()?.look_up(key)?;
+    (cache.judge(&found) == Use::Fresh).then(|| hit(cache, found, Source::Near))
 }
 
 /// Whether an outcome is every waiting caller's. That one's time was over is not.

@@ -15,6 +15,12 @@ pub trait TimeSource: fmt::Debug + Send + Sync + 'static {
 
     /// Time passed since a fixed, arbitrary moment. It never goes backwards.
     fn monotonic(&self) -> Duration;
+
+    /// The same as [`monotonic`](Self::monotonic) to some milliseconds, where that is quicker to read:
+    /// for ages, not for measuring.
+    fn coarse(&self) -> Duration {
+        self.monotonic()
+    }
 }
 
 /// The operating system's clocks.
@@ -35,7 +41,14 @@ impl TimeSource for SystemTime {
     fn monotonic(&self) -> Duration {
         ORIGIN.elapsed()
     }
+
+    /// What the system counts at each of its ticks.
+    fn coarse(&self) -> Duration {
+        coarsetime::Instant::now().duration_since(*COARSE_ORIGIN).into()
+    }
 }
+
+static COARSE_ORIGIN: LazyLock<coarsetime::Instant> = LazyLock::new(coarsetime::Instant::now);
 
 /// A clock that stands still until a test moves it.
 #[cfg(feature = "test-util")]

@@ -6,7 +6,7 @@ use promptops_types::{Error, PromptResponse};
 
 use super::awaitable;
 use super::selection::{Selection, selection_setters};
-use crate::cache::Read;
+use crate::cache::{Read, fetch_alone, fresh};
 use crate::call::Call;
 use crate::operation::GET_PROMPT;
 use crate::{Fetched, PromptOpsClient, Source};
@@ -44,22 +44,39 @@ impl fmt::Debug for Fallback {
     }
 }
 
+/// What is in the near tier is given at once. The rest is boxed: it is large, and a hit does not pay
+/// for moving it.
 async fn fetch(
-    client: &PromptOpsClient,
-    id: &str,
+    client: PromptOpsClient,
+    id: String,
     selection: Selection,
 ) -> Result<Fetched<PromptResponse>, Error> {
-    let use_cache = selection.use_cache;
-    let key = client.cache().map(|cache| {
-        let mut key = cache.key(GET_PROMPT.name);
-        key.prompt = Some(id.to_owned());
-        key.project = super::project(client, selection.project.clone());
-        key.selector.clone_from(&selection.version);
-        key.rest.clone_from(&selection.key);
-        key
-    });
-    let call = selection.apply(client, Call::prompt(&GET_PROMPT, id))?;
-    Read { key, call, use_cache }.run(client).await
+    let Some(mut key) = client.cache().map(|cache| cache.key(GET_PROMPT.name)) else {
+        return Box::pin(async move {
+            let call = selection.apply(&client, Call::prompt(&GET_PROMPT, &id))?;
+            fetch_alone(&client, call).await
+        })
+        .await;
+    };
+    key.prompt = Some(id);
+    key.project.clone_from(&selection.project);
+    if key.project.is_none() {
+        key.project.clone_from(&client.config().project);
+    }
+    key.selector.clone_from(&selection.version);
+    key.rest.clone_from(&selection.key);
+    if selection.use_cache
+        && let Some(fresh) = fresh(&client, &key)
+    {
+        return fresh;
+    }
+    Box::pin(async move {
+        let use_cache = selection.use_cache;
+        let id = key.prompt.as_deref().unwrap_or_default();
+        let call = selection.apply(&client, Call::prompt(&GET_PROMPT, id))?;
+        Read { key: Some(key), call, use_cache }.run(&client).await
+    })
+    .await
 }
 
 impl GetPrompt {
@@ -99,7 +116,7 @@ impl GetPrompt {
     /// It reads, so it can be dropped at any await.
     pub async fn fetch(self) -> Result<Fetched<PromptResponse>, Error> {
         let Self { client, id, selection, fallback } = self;
-        match (fetch(&client, &id, selection).await, fallback) {
+        match (fetch(client, id, selection).await, fallback) {
             (Err(error), Some(fallback)) => {
                 let (value, source) = (fallback.prompt(&error), Source::Fallback);
                 Ok(Fetched { value, source, age: Duration::ZERO, etag: None })
