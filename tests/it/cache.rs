@@ -47,7 +47,7 @@ pub(crate) struct Registry(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     version: AtomicU64,
-    /// 0 answers; a status fails with it; 1 cannot be reached.
+    /// 0 answers; a status fails with it; 1 cannot be reached; 2 says nothing.
     fails: AtomicU64,
     asked: Mutex<Vec<String>>,
     not_modified: AtomicU64,
@@ -90,6 +90,7 @@ impl Transport for Registry {
                 let kind = promptops_client::TransportErrorKind::Connect;
                 return Err(TransportError::new(kind, "nobody is there"));
             }
+            2 => std::future::pending().await,
             status => {
                 let response = Response::builder().status(u16::try_from(status).unwrap());
                 return Ok(response.body(Bytes::new()).unwrap());
@@ -219,6 +220,30 @@ async fn an_outage_of_the_registry_is_none_of_the_application() {
     assert_eq!(client.get_prompt("a").await.unwrap_err().kind(), ErrorKind::Server, "too old");
     registry.fail(0);
     assert_eq!(content(&client, "a").await.1, Source::Network);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_says_nothing_costs_a_deadline_and_then_what_there_is() {
+    let (registry, time) = (Registry::default(), Time::new());
+    let client = builder(&registry, &time).timeout(Duration::from_secs(2)).build().unwrap();
+    content(&client, "a").await;
+    time.pass(600);
+    registry.fail(2);
+    for calls in [1, 20] {
+        let running: Vec<_> = (0..calls)
+            .map(|_| {
+                let client = client.clone();
+                tokio::spawn(async move { content(&client, "a").await })
+            })
+            .collect();
+        for call in running {
+            assert_eq!(call.await.unwrap(), is("text 0", Source::Stale));
+        }
+    }
+    let started = tokio::time::Instant::now();
+    let error = client.get_prompt("cold").await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
+    assert_eq!(started.elapsed().as_secs(), 2);
 }
 
 #[tokio::test]

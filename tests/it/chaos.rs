@@ -32,8 +32,30 @@ pub(crate) struct Odds {
 /// The proxy. It stops when it is dropped.
 pub(crate) struct ChaosProxy {
     pub(crate) address: SocketAddr,
-    faults: Arc<AtomicU64>,
+    seen: Arc<Seen>,
     accepting: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Seen {
+    faults: AtomicU64,
+    open: AtomicU64,
+}
+
+/// An open connection, counted while it lives.
+struct Open(Arc<Seen>);
+
+impl Open {
+    fn count(seen: &Arc<Seen>) -> Self {
+        seen.open.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(seen))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl ChaosProxy {
@@ -41,23 +63,28 @@ impl ChaosProxy {
     pub(crate) async fn start(target: SocketAddr, seed: u64, odds: Odds) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let faults = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&faults);
+        let counts = Arc::new(Seen::default());
+        let counted = Arc::clone(&counts);
         let accepting = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             for number in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
                 let chance = Rng::with_seed(seed.wrapping_add(number << 32));
-                connections.spawn(pass(stream, target, chance, odds, Arc::clone(&counted)));
+                connections.spawn(pass(stream, target, chance, odds, Open::count(&counted)));
                 while connections.try_join_next().is_some() {}
             }
         });
-        Self { address, faults, accepting }
+        Self { address, seen: counts, accepting }
     }
 
     /// How many faults there were; delays and splits are none.
     pub(crate) fn faults(&self) -> u64 {
-        self.faults.load(Ordering::SeqCst)
+        self.seen.faults.load(Ordering::SeqCst)
+    }
+
+    /// How many connections clients have open to it.
+    pub(crate) fn open_connections(&self) -> u64 {
+        self.seen.open.load(Ordering::SeqCst)
     }
 }
 
@@ -67,13 +94,8 @@ impl Drop for ChaosProxy {
     }
 }
 
-async fn pass(
-    stream: TcpStream,
-    target: SocketAddr,
-    mut chance: Rng,
-    odds: Odds,
-    faults: Arc<AtomicU64>,
-) {
+async fn pass(stream: TcpStream, target: SocketAddr, mut chance: Rng, odds: Odds, open: Open) {
+    let faults = &open.0.faults;
     if chance.u32(..1000) < odds.refused {
         faults.fetch_add(1, Ordering::SeqCst);
         return;
@@ -86,8 +108,8 @@ async fn pass(
     let ((from_client, to_client), (from_server, to_server)) =
         (stream.into_split(), other.into_split());
     tokio::select! {
-        () = copy(from_client, to_server, forth, odds, &faults) => {}
-        () = copy(from_server, to_client, back, odds, &faults) => {}
+        () = copy(from_client, to_server, forth, odds, faults) => {}
+        () = copy(from_server, to_client, back, odds, faults) => {}
     }
 }
 

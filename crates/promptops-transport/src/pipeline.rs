@@ -154,7 +154,8 @@ impl Pipeline {
         self.remaining(deadline).is_zero()
     }
 
-    /// The output of a future, or the error of a call whose deadline passed first.
+    /// The output of a future, or the error of a call whose deadline passed first. A future that ends
+    /// by itself at the deadline, as a call does, comes first: what it does then is done.
     ///
     /// # Errors
     /// [`TransportErrorKind::Timeout`], with no attempt.
@@ -163,7 +164,7 @@ impl Pipeline {
         deadline: Deadline,
         future: impl Future<Output = T>,
     ) -> Result<T, TransportError> {
-        let timer = self.clock.sleep(self.remaining(deadline));
+        let timer = self.clock.sleep(self.remaining(deadline).saturating_add(LAST * 5));
         within(timer, future).await.ok_or_else(timed_out)
     }
 

@@ -1,8 +1,8 @@
 //! Faults and attacks. Each row of the table is a test that says what it measured;
 //! `cargo xtask faults` runs them one at a time, in the release profile, and prints the table.
 //!
-//! What is promised in counts (no error, nothing hung, nothing leaked) is asserted. Times and
-//! memory are printed with a verdict: a shared machine proves nothing about them.
+//! What is promised in counts and in memory (no error, nothing hung, nothing leaked) is asserted. Times
+//! are printed with a verdict: a shared machine proves nothing about them.
 
 mod cache;
 mod clock_skew;
