@@ -10,8 +10,9 @@ use http::{Method, Request, Response};
 use promptops_cache::{CacheBackend, CacheFailure, CacheKey, Entry, Invalidation, MemoryCache};
 use promptops_cache::{Reading, Ticket};
 use promptops_client::{
-    CacheConfig, CacheStats, ClientBuilder, Error, ErrorKind, NewPrompt, PromptOpsClient,
-    PromptResponse, PromptUpdate, RetryConfig, SharedCache, Source, Transport, TransportError,
+    Bearer, CacheConfig, CacheStats, ClientBuilder, Credential, Error, ErrorKind, NewPrompt,
+    PromptOpsClient, PromptResponse, PromptUpdate, RetryConfig, SharedCache, Source, Transport,
+    TransportError,
 };
 use promptops_types::{ManualTime, SystemTime, TimeSource, Timestamp};
 use serde_json::{Value, json};
@@ -299,6 +300,9 @@ async fn without_the_cache_nothing_is_read_from_it_and_the_entry_is_refreshed() 
     let fetched = client.get_prompt("a").use_cache(false).fetch().await.unwrap();
     assert_eq!((fetched.value.content.as_str(), fetched.source), ("text 1", Source::Network));
     assert_eq!(content(&client, "a").await, is("text 1", Source::Near));
+    client.list_models().await.unwrap();
+    client.list_models().use_cache(false).await.unwrap();
+    assert_eq!(client.cache_stats().size, 2, "one entry of the models, refreshed");
     registry.fail(503);
     let error = client.get_prompt("a").use_cache(false).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Server, "nothing stale is served");
@@ -433,6 +437,35 @@ async fn tenants_that_share_a_backend_never_see_each_other() {
         assert_eq!(content(&different, "a").await, is("text 1", Source::Network));
     }
     assert_eq!(content(&client(&other, url, "po_a", "p"), "a").await, is("text 0", Source::Far));
+}
+
+/// Proves something, and does not say who.
+#[derive(Debug)]
+struct Nameless;
+
+impl Credential for Nameless {
+    fn authorize(&self, _: &mut Request<Bytes>, _: Timestamp) -> Result<(), TransportError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn credentials_of_ones_own_share_only_where_they_say_who_they_are() {
+    let shared = SharedCache::new(MemoryCache::new(1000, 1 << 24, Arc::new(SystemTime)));
+    let registry = Registry::default();
+    let far = || {
+        // Both clients find this key in their environment, as it were.
+        let builder = builder(&registry, &Time::new()).api_key("po_env");
+        builder.cache_backend(shared.clone()).cache(CacheConfig::redis("redis://unused"))
+    };
+    for _ in 0..2 {
+        let client = far().credential(Nameless).build().unwrap();
+        assert_eq!(content(&client, "a").await.1, Source::Network);
+    }
+    let named = |key: &str| far().credential(Bearer::new(&key.into()).unwrap()).build().unwrap();
+    assert_eq!(content(&named("po_a"), "a").await.1, Source::Network);
+    assert_eq!(content(&named("po_b"), "a").await.1, Source::Network);
+    assert_eq!(content(&named("po_a"), "a").await.1, Source::Far);
 }
 
 /// A cache that cannot do anything.

@@ -184,6 +184,11 @@ impl ClientBuilder {
                 "a `sqlite:` registry asks nobody who they are; leave the credential out",
             ));
         }
+        let identity = match &self.credential {
+            None => config.api_key.clone(),
+            // One that does not say who it is shares with nobody.
+            Some(own) => own.identity().or_else(|| Some(uuid::Uuid::new_v4().to_string().into())),
+        };
         let mut pipeline = Pipeline::new(transport, &config.retry);
         if let BaseUrl::Http(url) = &url {
             warn_of_plain_http(url);
@@ -200,7 +205,7 @@ impl ClientBuilder {
         let (near, far) =
             cache::tiers(&config.cache, self.cache_backend, || memory(&config.cache, &time))?;
         let cache = (near.is_some() || far.is_some()).then(|| {
-            let scope = CacheScope::new(registry(&url, &config), config.api_key.as_ref());
+            let scope = CacheScope::new(registry(&url, &config), identity.as_ref());
             Cache::new(scope, &config.cache, near, far)
         });
         Ok(PromptOpsClient::assemble(config, &url, pipeline, cache, time))

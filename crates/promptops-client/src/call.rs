@@ -155,11 +155,10 @@ impl Call {
         Ok(self)
     }
 
-    /// The key of an answer that depends on the operation and the query alone.
+    /// The key of an answer that depends on the operation and the query so far alone.
     pub(crate) fn key_by_query(&self, client: &PromptOpsClient) -> Option<CacheKey> {
         let mut key = client.cache()?.key(self.operation.name);
-        // A fetch that no cache may answer is of the same thing.
-        key.rest = Some(self.query.replace("&use_cache=false", ""));
+        key.rest = Some(self.query.clone());
         Some(key)
     }
 

@@ -29,6 +29,12 @@ pub trait Credential: fmt::Debug + Send + Sync + 'static {
     fn tells_time(&self) -> bool {
         false
     }
+
+    /// Who it proves to be, such as an API key, so that what was fetched for one is never given to
+    /// another; none. Where there is none, nobody shares what was fetched.
+    fn identity(&self) -> Option<Secret> {
+        None
+    }
 }
 
 impl Credential for Arc<dyn Credential> {
@@ -43,11 +49,18 @@ impl Credential for Arc<dyn Credential> {
     fn tells_time(&self) -> bool {
         (**self).tells_time()
     }
+
+    fn identity(&self) -> Option<Secret> {
+        (**self).identity()
+    }
 }
 
 /// An API key as a bearer token.
 #[derive(Debug, Clone)]
-pub struct Bearer(HeaderValue);
+pub struct Bearer {
+    api_key: Secret,
+    header: HeaderValue,
+}
 
 impl Bearer {
     /// A key of visible ASCII.
@@ -62,14 +75,18 @@ impl Bearer {
         })?;
         // No log of headers shows it.
         value.set_sensitive(true);
-        Ok(Self(value))
+        Ok(Self { api_key: api_key.clone(), header: value })
     }
 }
 
 impl Credential for Bearer {
     fn authorize(&self, request: &mut Request<Bytes>, _: Timestamp) -> Result<(), TransportError> {
-        request.headers_mut().insert(AUTHORIZATION, self.0.clone());
+        request.headers_mut().insert(AUTHORIZATION, self.header.clone());
         Ok(())
+    }
+
+    fn identity(&self) -> Option<Secret> {
+        Some(self.api_key.clone())
     }
 }
 
@@ -151,6 +168,10 @@ impl Credential for Signed {
 
     fn tells_time(&self) -> bool {
         true
+    }
+
+    fn identity(&self) -> Option<Secret> {
+        Some(self.api_key.clone())
     }
 }
 

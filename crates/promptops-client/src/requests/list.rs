@@ -103,9 +103,9 @@ impl ListPrompts {
             .query("offset", Some(self.skip.to_string()))
             .query("limit", Some(self.limit.to_string()))
             .query("sort_by", Some(self.sort_by.as_str()))
-            .query("sort_order", Some(self.sort_order.as_str()))
-            .query("use_cache", (!self.use_cache).then_some("false"));
+            .query("sort_order", Some(self.sort_order.as_str()));
         let key = call.key_by_query(&self.client);
+        let call = call.query("use_cache", (!use_cache).then_some("false"));
         let page = Read { key, call, use_cache }.run(&self.client).await?.value;
         Ok(Arc::unwrap_or_clone(page))
     }

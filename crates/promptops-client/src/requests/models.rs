@@ -42,9 +42,9 @@ impl ListModels {
         let call = Call::new(&LIST_MODELS)
             .segment("models")
             .query("provider", self.provider.as_ref().map(ModelProvider::as_str))
-            .query("capability", self.capability)
-            .query("use_cache", (!self.use_cache).then_some("false"));
+            .query("capability", self.capability);
         let key = call.key_by_query(&self.client);
+        let call = call.query("use_cache", (!use_cache).then_some("false"));
         let read = Read { key, call, use_cache };
         let catalogue = read.run::<ModelCatalogue>(&self.client).await?.value;
         Ok(Arc::unwrap_or_clone(catalogue).models)
