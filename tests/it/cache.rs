@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use promptops_cache::{CacheBackend, CacheFailure, CacheKey, Entry, Invalidation, MemoryCache};
+use promptops_cache::{Aged, CacheBackend, CacheFailure, CacheKey, Invalidation, MemoryCache};
 use promptops_cache::{Reading, Ticket};
 use promptops_client::{
     Bearer, CacheConfig, CacheStats, ClientBuilder, Credential, Error, ErrorKind, NewPrompt,
@@ -134,12 +134,12 @@ pub(crate) fn set_up() -> (Registry, Time, PromptOpsClient) {
     (registry, time, client)
 }
 
-async fn content(client: &PromptOpsClient, id: &str) -> (String, Source) {
+pub(crate) async fn content(client: &PromptOpsClient, id: &str) -> (String, Source) {
     let fetched = client.get_prompt(id).fetch().await.unwrap();
     (fetched.value.content.clone(), fetched.source)
 }
 
-fn is(text: &str, source: Source) -> (String, Source) {
+pub(crate) fn is(text: &str, source: Source) -> (String, Source) {
     (text.to_owned(), source)
 }
 
@@ -481,7 +481,7 @@ impl CacheBackend for Broken {
         broken()
     }
 
-    async fn put(&self, _: &CacheKey, _: &Entry, _: Ticket) -> Result<(), CacheFailure> {
+    async fn put(&self, _: &CacheKey, _: &Aged, _: Ticket) -> Result<(), CacheFailure> {
         broken()
     }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use promptops_types::CacheStats;
@@ -16,7 +16,7 @@ use crate::{CacheKey, CacheScope, Entry};
 pub trait CacheBackend: fmt::Debug + Send + Sync + 'static {
     /// What there is for a key, at once: for backends in this process, so that a hit needs no
     /// future. `None` is not a miss: it says that [`get`](Self::get) has to be asked.
-    fn look_up(&self, _key: &CacheKey) -> Option<Found> {
+    fn look_up(&self, _key: &CacheKey) -> Option<Aged> {
         None
     }
 
@@ -27,18 +27,28 @@ pub trait CacheBackend: fmt::Debug + Send + Sync + 'static {
     fn get(&self, key: &CacheKey) -> impl Future<Output = Result<Reading, CacheFailure>> + Send;
 
     /// Keeps an entry, unless something was invalidated since `ticket` was given by
-    /// [`get`](Self::get) that the entry may be of: then what was fetched is old.
+    /// [`get`](Self::get) that the entry may be of: then what was fetched is old. It may be kept a
+    /// little later; see [`flush`](Self::flush).
     ///
     /// # Errors
     /// [`CacheFailure`]; nothing is kept then.
     fn put(
         &self,
         key: &CacheKey,
-        entry: &Entry,
+        entry: &Aged,
         ticket: Ticket,
     ) -> impl Future<Output = Result<(), CacheFailure>> + Send;
 
-    /// Forgets entries. When it returns, no later `get` gives one of them.
+    /// Waits until what was put is kept, or is lost: for backends that keep beside the call.
+    ///
+    /// # Errors
+    /// [`CacheFailure`] where it cannot be told.
+    fn flush(&self) -> impl Future<Output = Result<(), CacheFailure>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Forgets entries. When it returns, no later `get` gives one of them. It may forget more of the
+    /// same prompt than it was asked to.
     ///
     /// # Errors
     /// [`CacheFailure`]; entries may still be there.
@@ -55,22 +65,53 @@ pub trait CacheBackend: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`CacheFailure`] with the reason.
     fn ping(&self) -> impl Future<Output = Result<(), CacheFailure>> + Send;
+
+    /// Tells what other processes invalidate in a scope from now on, for as long as the listener is
+    /// held elsewhere: for backends that hear of it.
+    fn listen(&self, _scope: &CacheScope, _listener: Weak<Listener>) {}
+
+    /// Whether other processes are heard.
+    fn subscription(&self) -> Subscription {
+        Subscription::None
+    }
 }
 
-/// An entry that was found.
+/// Is told what other processes invalidate. It must not block.
+pub type Listener = dyn Fn(&Invalidation) + Send + Sync;
+
+/// Whether a backend hears what other processes invalidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subscription {
+    /// It never does.
+    None,
+    /// It would, but cannot now.
+    Down,
+    /// It does, and has missed nothing for so long.
+    Up(Duration),
+}
+
+/// An entry and its age.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct Aged {
     /// The entry.
     pub entry: Entry,
     /// How long ago the registry gave it.
     pub age: Duration,
 }
 
+/// What the registry gives now.
+impl From<Entry> for Aged {
+    fn from(entry: Entry) -> Self {
+        Self { entry, age: Duration::ZERO }
+    }
+}
+
 /// What a look-up gives.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
     /// The entry, if there is one.
-    pub found: Option<Found>,
+    pub found: Option<Aged>,
     /// For the [`put`](CacheBackend::put) of what is fetched after this.
     pub ticket: Ticket,
 }
@@ -93,7 +134,8 @@ pub enum Invalidation {
         /// Slug or id. An entry that was asked for by the other one is forgotten too, where the
         /// backend knows.
         prompt: String,
-        /// What its selector was, or the version that was found.
+        /// What its selector was, or the version that was found. A backend that cannot tell forgets
+        /// the whole prompt.
         version: Option<String>,
     },
     /// One entry.
@@ -103,6 +145,14 @@ pub enum Invalidation {
 }
 
 impl Invalidation {
+    /// Whose entries are forgotten.
+    pub fn scope(&self) -> &CacheScope {
+        match self {
+            Self::Everything(scope) | Self::Lists(scope) | Self::Prompt { scope, .. } => scope,
+            Self::Key(key) => &key.scope,
+        }
+    }
+
     /// Whether an entry is forgotten.
     pub fn covers(&self, key: &CacheKey, entry: &Entry) -> bool {
         match self {
@@ -156,16 +206,19 @@ type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, CacheFailure>> + Sen
 
 /// The object-safe form of [`CacheBackend`].
 trait DynBackend: fmt::Debug + Send + Sync {
-    fn look_up(&self, key: &CacheKey) -> Option<Found>;
+    fn look_up(&self, key: &CacheKey) -> Option<Aged>;
     fn get<'a>(&'a self, key: &'a CacheKey) -> Pending<'a, Reading>;
-    fn put<'a>(&'a self, key: &'a CacheKey, entry: &'a Entry, ticket: Ticket) -> Pending<'a, ()>;
+    fn put<'a>(&'a self, key: &'a CacheKey, entry: &'a Aged, ticket: Ticket) -> Pending<'a, ()>;
+    fn flush(&self) -> Pending<'_, ()>;
     fn invalidate<'a>(&'a self, what: &'a Invalidation) -> Pending<'a, ()>;
     fn stats(&self) -> CacheStats;
     fn ping(&self) -> Pending<'_, ()>;
+    fn listen(&self, scope: &CacheScope, listener: Weak<Listener>);
+    fn subscription(&self) -> Subscription;
 }
 
 impl<B: CacheBackend> DynBackend for B {
-    fn look_up(&self, key: &CacheKey) -> Option<Found> {
+    fn look_up(&self, key: &CacheKey) -> Option<Aged> {
         CacheBackend::look_up(self, key)
     }
 
@@ -173,8 +226,12 @@ impl<B: CacheBackend> DynBackend for B {
         Box::pin(CacheBackend::get(self, key))
     }
 
-    fn put<'a>(&'a self, key: &'a CacheKey, entry: &'a Entry, ticket: Ticket) -> Pending<'a, ()> {
+    fn put<'a>(&'a self, key: &'a CacheKey, entry: &'a Aged, ticket: Ticket) -> Pending<'a, ()> {
         Box::pin(CacheBackend::put(self, key, entry, ticket))
+    }
+
+    fn flush(&self) -> Pending<'_, ()> {
+        Box::pin(CacheBackend::flush(self))
     }
 
     fn invalidate<'a>(&'a self, what: &'a Invalidation) -> Pending<'a, ()> {
@@ -187,6 +244,14 @@ impl<B: CacheBackend> DynBackend for B {
 
     fn ping(&self) -> Pending<'_, ()> {
         Box::pin(CacheBackend::ping(self))
+    }
+
+    fn listen(&self, scope: &CacheScope, listener: Weak<Listener>) {
+        CacheBackend::listen(self, scope, listener);
+    }
+
+    fn subscription(&self) -> Subscription {
+        CacheBackend::subscription(self)
     }
 }
 
@@ -202,7 +267,7 @@ impl SharedCache {
 }
 
 impl CacheBackend for SharedCache {
-    fn look_up(&self, key: &CacheKey) -> Option<Found> {
+    fn look_up(&self, key: &CacheKey) -> Option<Aged> {
         self.0.look_up(key)
     }
 
@@ -210,8 +275,12 @@ impl CacheBackend for SharedCache {
         self.0.get(key).await
     }
 
-    async fn put(&self, key: &CacheKey, entry: &Entry, ticket: Ticket) -> Result<(), CacheFailure> {
+    async fn put(&self, key: &CacheKey, entry: &Aged, ticket: Ticket) -> Result<(), CacheFailure> {
         self.0.put(key, entry, ticket).await
+    }
+
+    async fn flush(&self) -> Result<(), CacheFailure> {
+        self.0.flush().await
     }
 
     async fn invalidate(&self, what: &Invalidation) -> Result<(), CacheFailure> {
@@ -224,5 +293,13 @@ impl CacheBackend for SharedCache {
 
     async fn ping(&self) -> Result<(), CacheFailure> {
         self.0.ping().await
+    }
+
+    fn listen(&self, scope: &CacheScope, listener: Weak<Listener>) {
+        self.0.listen(scope, listener);
+    }
+
+    fn subscription(&self) -> Subscription {
+        self.0.subscription()
     }
 }

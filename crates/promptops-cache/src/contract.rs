@@ -2,9 +2,13 @@
 //! backend that holds at least 100 entries.
 #![expect(clippy::unwrap_used, reason = "a contract fails by panicking, in a test")]
 
+use std::time::Duration;
+
 use promptops_types::Secret;
 
-use crate::{CacheBackend, CacheKey, CacheScope, Entry, EntryKind, Invalidation, Names, Ticket};
+use crate::{
+    Aged, CacheBackend, CacheKey, CacheScope, Entry, EntryKind, Invalidation, Names, Ticket,
+};
 
 /// Runs every case.
 ///
@@ -16,6 +20,7 @@ pub async fn check(backend: &impl CacheBackend) {
     suite.what_was_put_is_found_whole().await;
     suite.keys_that_differ_are_apart().await;
     suite.an_invalidation_covers_what_it_says_and_no_more().await;
+    suite.both_names_of_a_prompt_are_covered().await;
     suite.what_was_fetched_before_an_invalidation_is_not_kept().await;
     let stats = backend.stats();
     assert!((0.0..=1.0).contains(&stats.hit_rate), "{stats:?}");
@@ -36,8 +41,8 @@ fn key(prompt: &str, selector: Option<&str>) -> CacheKey {
     key
 }
 
-fn entry(body: &str) -> Entry {
-    Entry::new(EntryKind::Moving, body.to_owned())
+fn entry(body: &str) -> Aged {
+    Entry::new(EntryKind::Moving, body.to_owned()).into()
 }
 
 impl<B: CacheBackend> Suite<'_, B> {
@@ -45,9 +50,10 @@ impl<B: CacheBackend> Suite<'_, B> {
         self.backend.get(key).await.unwrap().ticket
     }
 
-    async fn put(&self, key: &CacheKey, entry: &Entry) {
+    async fn put(&self, key: &CacheKey, entry: &Aged) {
         let ticket = self.ticket(key).await;
         self.backend.put(key, entry, ticket).await.unwrap();
+        self.backend.flush().await.unwrap();
     }
 
     async fn body(&self, key: &CacheKey) -> Option<String> {
@@ -62,7 +68,7 @@ impl<B: CacheBackend> Suite<'_, B> {
         let put = Entry::new(EntryKind::Frozen, "{\"a\": \"\u{0}ä\"}")
             .with_etag(Some("\"7\"".to_owned()))
             .with_names(Some(names.clone()));
-        self.put(&key, &put).await;
+        self.put(&key, &put.clone().into()).await;
         let found = self.backend.get(&key).await.unwrap().found.unwrap();
         assert_eq!(found.entry.body(), put.body());
         assert_eq!((found.entry.kind(), found.entry.etag()), (EntryKind::Frozen, Some("\"7\"")));
@@ -70,6 +76,10 @@ impl<B: CacheBackend> Suite<'_, B> {
         if let Some(found) = self.backend.look_up(&key) {
             assert_eq!(found.entry.body(), put.body(), "a look-up at once sees the same");
         }
+        let older = Aged { entry: put, age: Duration::from_secs(70) };
+        self.put(&key, &older).await;
+        let found = self.backend.get(&key).await.unwrap().found.unwrap();
+        assert!((70..80).contains(&found.age.as_secs()), "an age is kept: {:?}", found.age);
         self.put(&key, &entry("second")).await;
         assert_eq!(self.body(&key).await.as_deref(), Some("second"));
     }
@@ -108,7 +118,9 @@ impl<B: CacheBackend> Suite<'_, B> {
         };
         self.backend.invalidate(&of(Some("v2.0.0"))).await.unwrap();
         assert_eq!(self.body(&versions[2]).await, None, "a version, with or without `v`");
-        assert!(self.body(&versions[0]).await.is_some());
+        for key in &kept {
+            assert!(self.body(key).await.is_some(), "{key:?}");
+        }
         self.backend.invalidate(&of(None)).await.unwrap();
         for key in &versions {
             assert_eq!(self.body(key).await, None, "{key:?}");
@@ -124,6 +136,23 @@ impl<B: CacheBackend> Suite<'_, B> {
         assert!(self.body(&kept[2]).await.is_some(), "another scope");
     }
 
+    async fn both_names_of_a_prompt_are_covered(&self) {
+        let names = Names { id: "u-2".into(), slug: "named".into(), version: "1.0.0".into() };
+        let (by_slug, by_id) = (key("named", None), key("u-2", Some("prod")));
+        for told in ["named", "u-2"] {
+            for key in [&by_slug, &by_id] {
+                let entry = Entry::new(EntryKind::Moving, "x").with_names(Some(names.clone()));
+                self.put(key, &entry.into()).await;
+            }
+            let (scope, prompt) = (scope("a"), told.to_owned());
+            let what = Invalidation::Prompt { scope, prompt, version: None };
+            self.backend.invalidate(&what).await.unwrap();
+            for key in [&by_slug, &by_id] {
+                assert_eq!(self.body(key).await, None, "{key:?}, told {told}");
+            }
+        }
+    }
+
     async fn what_was_fetched_before_an_invalidation_is_not_kept(&self) {
         let key = key("raced", None);
         let ticket = self.ticket(&key).await;
@@ -131,6 +160,7 @@ impl<B: CacheBackend> Suite<'_, B> {
             Invalidation::Prompt { scope: scope("a"), prompt: "raced".to_owned(), version: None };
         self.backend.invalidate(&what).await.unwrap();
         self.backend.put(&key, &entry("old"), ticket).await.unwrap();
+        self.backend.flush().await.unwrap();
         assert_eq!(self.body(&key).await, None, "an answer from before a write outlives it");
         self.put(&key, &entry("new")).await;
         assert_eq!(self.body(&key).await.as_deref(), Some("new"));

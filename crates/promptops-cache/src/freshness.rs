@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use promptops_types::CacheConfig;
 
-use crate::{EntryKind, Found};
+use crate::{Aged, EntryKind};
 
 /// How much earlier than at its end an entry may be refreshed, in multiples of what it costs to
 /// fetch: beyond it, chance would have to be one in a hundred million.
@@ -52,7 +52,7 @@ impl Freshness {
     /// end and the longer a fetch takes, so that not all of them, in all processes, do it at once:
     /// `XFetch`, with β = 1 (Vattani, Chierichetti, Lowenstein, Optimal Probabilistic Cache Stampede
     /// Prevention, VLDB 2015).
-    pub fn judge(&self, found: &Found, random: impl FnOnce() -> f64) -> Use {
+    pub fn judge(&self, found: &Aged, random: impl FnOnce() -> f64) -> Use {
         let age = found.age;
         match found.entry.kind() {
             EntryKind::Frozen => return Use::Fresh,
@@ -88,7 +88,7 @@ mod tests {
 
     fn judged(kind: EntryKind, age: u64, random: f64) -> Use {
         let entry = Entry::new(kind, "").with_cost(Duration::from_secs(1));
-        let found = Found { entry, age: Duration::from_secs(age) };
+        let found = Aged { entry, age: Duration::from_secs(age) };
         Freshness::new(&CacheConfig::default()).judge(&found, || random)
     }
 

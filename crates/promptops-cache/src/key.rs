@@ -16,7 +16,8 @@ pub struct CacheScope(Arc<Scope>);
 struct Scope {
     registry: String,
     credential: [u8; 32],
-    /// The beginning of a digest over both.
+    digest: [u8; 32],
+    /// The beginning of the digest.
     hash: u64,
 }
 
@@ -32,9 +33,10 @@ impl CacheScope {
             hasher.update(credential.expose());
         }
         let credential: [u8; 32] = hasher.finalize().into();
-        let both = Sha256::new().chain_update(credential).chain_update(&registry).finalize();
-        let hash = both.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte));
-        Self(Arc::new(Scope { registry, credential, hash }))
+        let both = Sha256::new().chain_update(credential).chain_update(&registry);
+        let digest: [u8; 32] = both.finalize().into();
+        let hash = digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte));
+        Self(Arc::new(Scope { registry, credential, digest, hash }))
     }
 
     /// The registry's identity.
@@ -45,6 +47,11 @@ impl CacheScope {
     /// SHA-256 of the credential.
     pub fn credential(&self) -> &[u8; 32] {
         &self.0.credential
+    }
+
+    /// SHA-256 over both: the name of the scope outside the process.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.0.digest
     }
 }
 

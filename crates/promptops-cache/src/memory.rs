@@ -3,17 +3,18 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use foldhash::fast::RandomState;
 use lru::LruCache;
 use parking_lot::Mutex;
 use promptops_types::{CacheStats, TimeSource};
 
-use crate::{CacheBackend, CacheFailure, CacheKey, Entry, Found, Invalidation, Reading, Ticket};
+use crate::{Aged, CacheBackend, CacheFailure, CacheKey, Entry, Invalidation, Reading, Ticket};
 
 /// Most parts; two threads seldom want the same one.
 const SHARDS: usize = 16;
@@ -21,41 +22,74 @@ const SHARDS: usize = 16;
 /// Least entries of a part: a part that is too small forgets while others have room.
 const LEAST_PER_SHARD: usize = 64;
 
-/// What an entry holds besides its value: the key, the links and the slot in the table.
-const OVERHEAD: usize = 360;
+/// Most entries of a part that are found without its lock.
+const MOST_HOT: usize = 1024;
 
-/// Entries in this process, the least recently used forgotten first. Bounded by entries and by bytes.
+/// What an entry holds besides its value: the key, the links and the slot in the table.
+const OVERHEAD: usize = 400;
+
+/// Entries in this process. Bounded by entries and by bytes.
+///
+/// What was not used for longest is forgotten first, nearly: a hit only leaves a mark, so that it needs
+/// no lock, and an entry with a mark is passed over once (the second chance of the CLOCK algorithm,
+/// Corbató 1968).
 ///
 /// It is made of up to 16 parts with a lock of their own. The bounds are those of all parts together,
 /// shared out evenly, so a part may forget while another has room.
 pub struct MemoryCache {
     shards: Box<[Shard]>,
+    /// How many of them are used. Changed only under the locks of all.
+    in_use: AtomicUsize,
     hasher: RandomState,
-    max_entries: usize,
-    max_bytes: usize,
+    max_entries: AtomicUsize,
+    max_bytes: AtomicUsize,
     time: Arc<dyn TimeSource>,
     /// Raised with each invalidation, before it begins.
     invalidations: AtomicU64,
 }
 
+/// A part; on cache lines of its own, so that hits in one do not slow those in the next.
+#[repr(align(128))]
 struct Shard {
-    entries: Mutex<Entries>,
+    /// Entries by some bits of their hash: a hit looks here first, and locks nothing. Changed only
+    /// under the lock of `entries`, of which it shows a part.
+    hot: Box<[ArcSwapOption<Kept>]>,
     hits: AtomicU64,
     misses: AtomicU64,
+    entries: Mutex<Entries>,
 }
 
 struct Entries {
-    by_key: LruCache<Hashed, Kept, Passed>,
+    by_key: LruCache<Handle, (), Passed>,
     bytes: usize,
 }
 
-/// A key and its hash, which finds the part and then the slot in it.
-struct Hashed {
+struct Kept {
     hash: u64,
     key: CacheKey,
+    entry: Entry,
+    /// How old it was when it was put, and when that was.
+    age: Duration,
+    at: Duration,
+    bytes: usize,
+    /// Whether it was found without the lock since it was last passed over.
+    is_used: AtomicBool,
 }
 
-/// The same, of a key that is somebody else's.
+impl Kept {
+    fn aged(&self, now: Duration) -> Aged {
+        Aged { entry: self.entry.clone(), age: self.age + now.saturating_sub(self.at) }
+    }
+
+    fn is(&self, asked: Asked<'_>) -> bool {
+        self.hash == asked.hash && self.key == *asked.key
+    }
+}
+
+/// What is kept, by its key.
+struct Handle(Arc<Kept>);
+
+/// A key that is somebody else's, and its hash, which finds the part and then the slot in it.
 #[derive(Clone, Copy)]
 struct Asked<'k> {
     hash: u64,
@@ -67,9 +101,9 @@ trait Sought {
     fn asked(&self) -> Asked<'_>;
 }
 
-impl Sought for Hashed {
+impl Sought for Handle {
     fn asked(&self) -> Asked<'_> {
-        Asked { hash: self.hash, key: &self.key }
+        Asked { hash: self.0.hash, key: &self.0.key }
     }
 }
 
@@ -94,21 +128,21 @@ impl PartialEq for dyn Sought + '_ {
 
 impl Eq for dyn Sought + '_ {}
 
-impl Hash for Hashed {
+impl Hash for Handle {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
+        state.write_u64(self.0.hash);
     }
 }
 
-impl PartialEq for Hashed {
+impl PartialEq for Handle {
     fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.key == other.key
+        self.0.is(other.asked())
     }
 }
 
-impl Eq for Hashed {}
+impl Eq for Handle {}
 
-impl<'s> Borrow<dyn Sought + 's> for Hashed {
+impl<'s> Borrow<dyn Sought + 's> for Handle {
     fn borrow(&self) -> &(dyn Sought + 's) {
         self
     }
@@ -141,63 +175,169 @@ impl Hasher for Passed {
     }
 }
 
-struct Kept {
-    entry: Entry,
-    at: Duration,
-    bytes: usize,
+impl Shard {
+    fn new(max_entries: usize) -> Self {
+        let hot = (2 * max_entries).next_power_of_two().min(MOST_HOT);
+        // The bound is kept here and not by `lru`, which knows no second chance.
+        let by_key = LruCache::unbounded_with_hasher(Passed::default());
+        Self {
+            hot: (0..hot).map(|_| ArcSwapOption::empty()).collect(),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+            entries: Mutex::new(Entries { by_key, bytes: 0 }),
+        }
+    }
+
+    /// Where an entry of this hash is, if it is hot.
+    fn slot(&self, hash: u64) -> &ArcSwapOption<Kept> {
+        &self.hot[self.slot_of(hash)]
+    }
+
+    fn slot_of(&self, hash: u64) -> usize {
+        // Other bits than those that choose the part.
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits are those wanted")]
+        let low = hash.rotate_left(40) as usize;
+        low & (self.hot.len() - 1)
+    }
+
+    fn find(&self, asked: Asked<'_>, now: Duration) -> Option<Aged> {
+        let slot = self.slot(asked.hash);
+        if let Some(kept) = slot.load().as_ref().filter(|kept| kept.is(asked)) {
+            if !kept.is_used.load(Relaxed) {
+                kept.is_used.store(true, Relaxed);
+            }
+            return Some(kept.aged(now));
+        }
+        let mut entries = self.entries.lock();
+        let (Handle(kept), ()) = entries.by_key.get_key_value(&asked as &dyn Sought)?;
+        // Another one that is in use stays, this time.
+        if slot.load().as_ref().is_none_or(|other| !other.is_used.swap(false, Relaxed)) {
+            slot.store(Some(Arc::clone(kept)));
+        }
+        Some(kept.aged(now))
+    }
+
+    /// Keeps an entry, in the place of another of its key.
+    fn keep(&self, entries: &mut Entries, kept: Kept, max_entries: usize, max_bytes: usize) {
+        self.forget(entries, kept.hash, &kept.key);
+        // Room is made first: the new one has no mark yet, and is not to go in the place of others.
+        self.bound(entries, max_entries - 1, max_bytes.saturating_sub(kept.bytes));
+        entries.bytes += kept.bytes;
+        entries.by_key.push(Handle(Arc::new(kept)), ());
+    }
+
+    fn forget(&self, entries: &mut Entries, hash: u64, key: &CacheKey) {
+        if let Some((Handle(old), ())) =
+            entries.by_key.pop_entry(&Asked { hash, key } as &dyn Sought)
+        {
+            self.forgotten(entries, &old);
+        }
+    }
+
+    fn forgotten(&self, entries: &mut Entries, old: &Arc<Kept>) {
+        entries.bytes -= old.bytes;
+        let slot = self.slot(old.hash);
+        if slot.load().as_ref().is_some_and(|hot| Arc::ptr_eq(hot, old)) {
+            slot.store(None);
+        }
+    }
+
+    /// Forgets until there are no more than so many entries and bytes.
+    fn bound(&self, entries: &mut Entries, max_entries: usize, max_bytes: usize) {
+        while entries.by_key.len() > max_entries || entries.bytes > max_bytes {
+            let Some((Handle(old), ())) = entries.by_key.pop_lru() else { return };
+            if old.is_used.swap(false, Relaxed) {
+                entries.by_key.push(Handle(old), ());
+            } else {
+                self.forgotten(entries, &old);
+            }
+        }
+    }
+}
+
+/// How many parts a cache of so many entries has.
+fn shards_in_use(max_entries: usize) -> usize {
+    (max_entries / LEAST_PER_SHARD).clamp(1, SHARDS)
 }
 
 impl MemoryCache {
     /// A cache of at most so many entries and bytes, at least one entry. It tells ages by `time`.
     pub fn new(max_entries: usize, max_bytes: usize, time: Arc<dyn TimeSource>) -> Self {
         let max_entries = max_entries.max(1);
-        let shards = (max_entries / LEAST_PER_SHARD).clamp(1, SHARDS);
-        let of_one = NonZeroUsize::new(max_entries.div_ceil(shards)).unwrap_or(NonZeroUsize::MIN);
-        let shards = (0..shards).map(|_| Shard {
-            entries: Mutex::new(Entries {
-                by_key: LruCache::with_hasher(of_one, Passed::default()),
-                bytes: 0,
-            }),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-        });
-        let invalidations = AtomicU64::new(0);
-        let (shards, hasher) = (shards.collect(), RandomState::default());
-        Self { shards, hasher, max_entries, max_bytes, time, invalidations }
+        let in_use = shards_in_use(max_entries);
+        let of_one = max_entries.div_ceil(in_use);
+        Self {
+            shards: (0..SHARDS).map(|_| Shard::new(of_one)).collect(),
+            in_use: in_use.into(),
+            hasher: RandomState::default(),
+            max_entries: max_entries.into(),
+            max_bytes: max_bytes.into(),
+            time,
+            invalidations: AtomicU64::new(0),
+        }
+    }
+
+    /// Changes how much it holds at most; what is too much then is forgotten.
+    pub fn resize(&self, max_entries: usize, max_bytes: usize) {
+        let max_entries = max_entries.max(1);
+        let mut all: Vec<_> = self.shards.iter().map(|shard| shard.entries.lock()).collect();
+        let mut kept = Vec::new();
+        for (shard, entries) in self.shards.iter().zip(&mut all) {
+            while let Some((Handle(old), ())) = entries.by_key.pop_lru() {
+                shard.forgotten(entries, &old);
+                kept.push(old);
+            }
+        }
+        self.in_use.store(shards_in_use(max_entries), SeqCst);
+        self.max_entries.store(max_entries, SeqCst);
+        self.max_bytes.store(max_bytes, SeqCst);
+        for old in kept {
+            let at = self.shard_of(old.hash);
+            all[at].bytes += old.bytes;
+            all[at].by_key.push(Handle(old), ());
+        }
+        for (at, (shard, entries)) in self.shards.iter().zip(&mut all).enumerate() {
+            let (max_entries, max_bytes) = self.bounds_of_shard(at);
+            shard.bound(entries, max_entries, max_bytes);
+        }
     }
 
     /// The part of a key, and the key with its hash.
     fn shard<'k>(&self, key: &'k CacheKey) -> (&Shard, Asked<'k>) {
         let hash = self.hasher.hash_one(key);
-        // Other bits than those that choose the slot.
-        #[expect(clippy::cast_possible_truncation, reason = "the remainder is small")]
-        let at = (hash.rotate_left(20) % self.shards.len() as u64) as usize;
-        (&self.shards[at], Asked { hash, key })
+        (&self.shards[self.shard_of(hash)], Asked { hash, key })
     }
 
-    fn max_bytes_of_shard(&self) -> usize {
-        self.max_bytes / self.shards.len()
+    fn shard_of(&self, hash: u64) -> usize {
+        // The upper half of a product instead of a remainder (Lemire, Fast Random Integer Generation in
+        // an Interval, 2019), by other bits than those that choose the slot.
+        let high = hash.rotate_left(20) >> 32;
+        #[expect(clippy::cast_possible_truncation, reason = "below the number of parts")]
+        let at = (high * self.in_use.load(Relaxed) as u64 >> 32) as usize;
+        at
     }
 
-    fn find(&self, key: &CacheKey) -> Option<Found> {
-        let (shard, asked) = self.shard(key);
-        let found = {
-            let mut entries = shard.entries.lock();
-            entries.by_key.get(&asked as &dyn Sought).map(|kept| (kept.entry.clone(), kept.at))
-        };
-        let Some((entry, at)) = found else {
-            shard.misses.fetch_add(1, Ordering::Relaxed);
-            return None;
-        };
-        shard.hits.fetch_add(1, Ordering::Relaxed);
-        Some(Found { entry, age: self.time.coarse().saturating_sub(at) })
+    /// Most entries and bytes of a part: all of them together make up the whole.
+    fn bounds_of_shard(&self, at: usize) -> (usize, usize) {
+        let (shards, max_entries) = (self.in_use.load(Relaxed), self.max_entries.load(Relaxed));
+        let of_one = max_entries / shards + usize::from(at < max_entries % shards);
+        (of_one, self.max_bytes.load(Relaxed) / shards)
     }
 
     fn ticket(&self) -> Ticket {
-        Ticket(self.invalidations.load(Ordering::SeqCst), 0)
+        Ticket(self.invalidations.load(SeqCst), 0)
     }
 
-    fn keep(&self, key: &CacheKey, entry: &Entry, ticket: Ticket) {
+    /// What there is for a key, as [`get`](CacheBackend::get) gives it.
+    pub fn read(&self, key: &CacheKey) -> (Option<Aged>, Ticket) {
+        let ticket = self.ticket();
+        let (shard, asked) = self.shard(key);
+        (shard.find(asked, self.time.coarse()), ticket)
+    }
+
+    /// Keeps an entry, as [`put`](CacheBackend::put) does.
+    pub fn keep(&self, key: &CacheKey, aged: &Aged, ticket: Ticket) {
+        let entry = &aged.entry;
         let text = |part: &Option<String>| part.as_ref().map_or(0, String::len);
         let names = entry.names().map_or(0, |n| n.id.len() + n.slug.len() + n.version.len());
         let bytes = OVERHEAD
@@ -205,66 +345,64 @@ impl MemoryCache {
             + names
             + entry.etag().map_or(0, str::len)
             + [&key.prompt, &key.project, &key.selector, &key.rest].map(text).iter().sum::<usize>();
-        let most = self.max_bytes_of_shard();
-        if bytes > most {
-            return;
-        }
-        let kept = Kept { entry: entry.clone(), at: self.time.coarse(), bytes };
-        let (shard, Asked { hash, .. }) = self.shard(key);
+        let hash = self.hasher.hash_one(key);
+        let kept = Kept {
+            hash,
+            key: key.clone(),
+            entry: entry.clone(),
+            age: aged.age,
+            at: self.time.coarse(),
+            bytes,
+            is_used: AtomicBool::new(false),
+        };
+        let at = self.shard_of(hash);
+        let shard = &self.shards[at];
         let mut entries = shard.entries.lock();
+        let (max_entries, max_bytes) = self.bounds_of_shard(at);
         // Under the lock: an invalidation raises the number before it takes it.
-        if self.ticket() != ticket {
+        let is_old = self.ticket() != ticket;
+        // The number of parts may just have changed: it is kept by the next one who fetches it.
+        let is_elsewhere = self.shard_of(hash) != at;
+        if is_old || is_elsewhere || kept.bytes > max_bytes {
             return;
         }
-        entries.bytes += bytes;
-        if let Some((_, old)) = entries.by_key.push(Hashed { hash, key: key.clone() }, kept) {
-            entries.bytes -= old.bytes;
-        }
-        while entries.bytes > most
-            && let Some((_, old)) = entries.by_key.pop_lru()
-        {
-            entries.bytes -= old.bytes;
-        }
+        shard.keep(&mut entries, kept, max_entries, max_bytes);
     }
 
-    fn forget(&self, what: &Invalidation) {
-        self.invalidations.fetch_add(1, Ordering::SeqCst);
+    /// Forgets entries, as [`invalidate`](CacheBackend::invalidate) does.
+    pub fn forget(&self, what: &Invalidation) {
+        self.invalidations.fetch_add(1, SeqCst);
         for shard in &self.shards {
             let mut entries = shard.entries.lock();
-            let covered: Vec<Hashed> = entries
+            let covered: Vec<Arc<Kept>> = entries
                 .by_key
                 .iter()
-                .filter(|(hashed, kept)| what.covers(&hashed.key, &kept.entry))
-                .map(|(hashed, _)| Hashed { hash: hashed.hash, key: hashed.key.clone() })
+                .filter(|(Handle(kept), ())| what.covers(&kept.key, &kept.entry))
+                .map(|(Handle(kept), ())| Arc::clone(kept))
                 .collect();
-            for key in &covered {
-                if let Some(old) = entries.by_key.pop(key) {
-                    entries.bytes -= old.bytes;
-                }
+            for kept in &covered {
+                shard.forget(&mut entries, kept.hash, &kept.key);
             }
         }
     }
 }
 
 impl CacheBackend for MemoryCache {
-    fn look_up(&self, key: &CacheKey) -> Option<Found> {
-        self.find(key)
+    fn look_up(&self, key: &CacheKey) -> Option<Aged> {
+        let (shard, asked) = self.shard(key);
+        let found = shard.find(asked, self.time.coarse());
+        let counter = if found.is_some() { &shard.hits } else { &shard.misses };
+        counter.fetch_add(1, Relaxed);
+        found
     }
 
     /// Counts nothing: [`look_up`](Self::look_up) has, and every reader asks that first.
     async fn get(&self, key: &CacheKey) -> Result<Reading, CacheFailure> {
-        let ticket = self.ticket();
-        let (shard, asked) = self.shard(key);
-        let mut entries = shard.entries.lock();
-        let now = self.time.coarse();
-        let found = entries
-            .by_key
-            .get(&asked as &dyn Sought)
-            .map(|kept| Found { entry: kept.entry.clone(), age: now.saturating_sub(kept.at) });
+        let (found, ticket) = self.read(key);
         Ok(Reading { found, ticket })
     }
 
-    async fn put(&self, key: &CacheKey, entry: &Entry, ticket: Ticket) -> Result<(), CacheFailure> {
+    async fn put(&self, key: &CacheKey, entry: &Aged, ticket: Ticket) -> Result<(), CacheFailure> {
         self.keep(key, entry, ticket);
         Ok(())
     }
@@ -276,13 +414,13 @@ impl CacheBackend for MemoryCache {
 
     fn stats(&self) -> CacheStats {
         let mut stats = CacheStats::default();
-        stats.max_size = self.max_entries as u64;
+        stats.max_size = self.max_entries.load(Relaxed) as u64;
         for shard in &self.shards {
             let entries = shard.entries.lock();
             stats.size += entries.by_key.len() as u64;
             stats.memory_usage += entries.bytes as u64;
-            stats.hits += shard.hits.load(Ordering::Relaxed);
-            stats.misses += shard.misses.load(Ordering::Relaxed);
+            stats.hits += shard.hits.load(Relaxed);
+            stats.misses += shard.misses.load(Relaxed);
         }
         stats
     }
@@ -297,13 +435,15 @@ impl fmt::Debug for MemoryCache {
         f.debug_struct("MemoryCache")
             .field("max_entries", &self.max_entries)
             .field("max_bytes", &self.max_bytes)
-            .field("shards", &self.shards.len())
+            .field("shards", &self.in_use)
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use promptops_types::{ManualTime, Timestamp};
     use proptest::prelude::*;
 
@@ -323,7 +463,7 @@ mod tests {
 
     fn keep(cache: &MemoryCache, prompt: &str, size: usize) {
         let entry = Entry::new(EntryKind::Moving, vec![b'x'; size]);
-        cache.keep(&key(prompt), &entry, cache.ticket());
+        cache.keep(&key(prompt), &entry.into(), cache.ticket());
     }
 
     #[test]
@@ -384,51 +524,149 @@ mod tests {
         ]
     }
 
+    /// What stands for an entry.
+    struct Model {
+        name: u8,
+        value: u8,
+        at: u64,
+        is_used: bool,
+    }
+
+    /// The entries, those that were used longest ago first, and which name is in which slot.
+    #[derive(Default)]
+    struct List {
+        kept: Vec<Model>,
+        hot: HashMap<usize, u8>,
+    }
+
+    impl List {
+        fn find(&mut self, name: u8) -> Option<usize> {
+            self.kept.iter().position(|kept| kept.name == name)
+        }
+
+        fn put(&mut self, name: u8, value: u8, at: u64) {
+            self.forget(name);
+            while self.kept.len() > 3 {
+                let mut oldest = self.kept.remove(0);
+                if oldest.is_used {
+                    oldest.is_used = false;
+                    self.kept.push(oldest);
+                } else {
+                    self.hot.retain(|_, hot| *hot != oldest.name);
+                }
+            }
+            self.kept.push(Model { name, value, at, is_used: false });
+        }
+
+        fn forget(&mut self, name: u8) {
+            self.kept.retain(|kept| kept.name != name);
+            self.hot.retain(|_, hot| *hot != name);
+        }
+
+        /// Marks what is hot; puts what is not at the end, and makes it hot if it may be.
+        fn used(&mut self, at: usize, slot: usize) {
+            let name = self.kept[at].name;
+            let hot = self.hot.get(&slot).copied();
+            if hot == Some(name) {
+                self.kept[at].is_used = true;
+                return;
+            }
+            let kept = self.kept.remove(at);
+            self.kept.push(kept);
+            let other = hot.and_then(|hot| self.kept.iter_mut().find(|kept| kept.name == hot));
+            match other {
+                Some(other) if other.is_used => other.is_used = false,
+                _ => drop(self.hot.insert(slot, name)),
+            }
+        }
+    }
+
     proptest! {
-        /// Beside a list in order of use, which is what it stands for.
+        /// Beside a plain list, which is what it stands for.
         #[test]
         fn it_does_what_a_list_would_do(steps in prop::collection::vec(step(), 0..200)) {
             let (cache, time) = cache(4, 1 << 20);
-            let mut model: Vec<(u8, u8, u64)> = Vec::new();
+            let mut model = List::default();
             let mut now = 0_u64;
             for step in steps {
                 match step {
                     Step::Put(name, value) => {
                         let entry = Entry::new(EntryKind::Moving, vec![value]);
-                        cache.keep(&key(&name.to_string()), &entry, cache.ticket());
-                        model.retain(|(other, ..)| *other != name);
-                        model.push((name, value, now));
-                        if model.len() > 4 {
-                            model.remove(0);
-                        }
+                        let aged = Aged { entry, age: Duration::from_secs(2) };
+                        cache.keep(&key(&name.to_string()), &aged, cache.ticket());
+                        model.put(name, value, now);
                     }
                     Step::Get(name) => {
-                        let found = cache.look_up(&key(&name.to_string()));
-                        let at = model.iter().position(|(other, ..)| *other == name);
+                        let key = key(&name.to_string());
+                        let found = cache.look_up(&key);
+                        let at = model.find(name);
                         prop_assert_eq!(found.is_some(), at.is_some());
                         if let (Some(found), Some(at)) = (found, at) {
-                            let kept = model.remove(at);
-                            prop_assert_eq!(found.entry.body()[0], kept.1);
-                            prop_assert_eq!(found.age.as_secs(), now - kept.2);
-                            model.push(kept);
+                            prop_assert_eq!(found.entry.body()[0], model.kept[at].value);
+                            prop_assert_eq!(found.age.as_secs(), 2 + now - model.kept[at].at);
+                            let (shard, asked) = cache.shard(&key);
+                            model.used(at, shard.slot_of(asked.hash));
                         }
                     }
                     Step::Invalidate(name) => {
                         let (scope, prompt) = (CacheScope::new("r", None), name.to_string());
                         cache.forget(&Invalidation::Prompt { scope, prompt, version: None });
-                        model.retain(|(other, ..)| *other != name);
+                        model.forget(name);
                     }
                     Step::InvalidateAll => {
                         cache.forget(&Invalidation::Everything(CacheScope::new("r", None)));
-                        model.clear();
+                        model = List::default();
                     }
                     Step::Pass(seconds) => {
                         time.advance(Duration::from_secs(seconds.into()));
                         now += u64::from(seconds);
                     }
                 }
-                prop_assert_eq!(cache.stats().size, model.len() as u64);
+                let mut left: Vec<u8> = model.kept.iter().map(|kept| kept.name).collect();
+                left.reverse();
+                let entries = cache.shards[0].entries.lock();
+                let names = entries.by_key.iter().map(|(Handle(kept), ())| &kept.key.prompt);
+                let names: Vec<u8> = names.map(|n| n.as_ref().unwrap().parse().unwrap()).collect();
+                prop_assert_eq!(names, left);
             }
         }
+    }
+
+    #[test]
+    fn it_shrinks_and_grows_while_it_is_used() {
+        let (cache, _) = cache(10, 1 << 20);
+        for number in 0..10 {
+            keep(&cache, &format!("p{number}"), 100);
+        }
+        cache.resize(3, 1 << 20);
+        assert_eq!((cache.stats().size, cache.stats().max_size), (3, 3));
+        assert!(cache.look_up(&key("p9")).is_some() && cache.look_up(&key("p6")).is_none());
+        cache.resize(20, 2 * (OVERHEAD + 150));
+        assert_eq!(cache.stats().size, 2, "bytes bound too");
+        cache.resize(2000, 1 << 22);
+        for number in 0..1000 {
+            keep(&cache, &format!("p{number}"), 100);
+        }
+        assert_eq!(cache.stats().size, 1000);
+        cache.resize(1, 1 << 20);
+        assert_eq!(cache.stats().size, 1, "though it has many parts");
+        cache.resize(2000, 1 << 20);
+        let found = (0..1000).filter(|n| cache.look_up(&key(&format!("p{n}"))).is_some());
+        assert_eq!(found.count(), 1);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_found_hot() {
+        let (cache, _) = cache(8, 1 << 20);
+        keep(&cache, "a", 1);
+        for _ in 0..3 {
+            assert!(cache.look_up(&key("a")).is_some());
+        }
+        cache.forget(&Invalidation::Key(key("a")));
+        assert!(cache.look_up(&key("a")).is_none());
+        keep(&cache, "a", 2);
+        cache.look_up(&key("a"));
+        keep(&cache, "a", 3);
+        assert_eq!(cache.look_up(&key("a")).unwrap().entry.weight(), 3, "the one put last");
     }
 }

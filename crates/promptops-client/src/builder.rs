@@ -11,7 +11,7 @@ use promptops_types::{
 
 use crate::PromptOpsClient;
 use crate::base_url::BaseUrl;
-use crate::cache::{self, Cache};
+use crate::cache::{Cache, Parts};
 
 /// Builds a client. What is not set here is read from the environment
 /// (`PROMPTOPS_BASE_URL`, `PROMPTOPS_API_KEY`, `PROMPTOPS_SECRET_KEY`, `PROMPTOPS_PROJECT`,
@@ -202,12 +202,9 @@ impl ClientBuilder {
         let pipeline = self.per_call.into_iter().fold(pipeline, Pipeline::per_call);
         let pipeline = self.per_attempt.into_iter().fold(pipeline, Pipeline::per_attempt);
         let time = self.time.unwrap_or_else(|| Arc::new(SystemTime));
-        let (near, far) =
-            cache::tiers(&config.cache, self.cache_backend, || memory(&config.cache, &time))?;
-        let cache = (near.is_some() || far.is_some()).then(|| {
-            let scope = CacheScope::new(registry(&url, &config), identity.as_ref());
-            Cache::new(scope, &config.cache, near, far)
-        });
+        let scope = CacheScope::new(registry(&url, &config), identity.as_ref());
+        let parts = Parts { scope, own: self.cache_backend, time: Arc::clone(&time) };
+        let cache = Cache::new(&config.cache, parts)?;
         Ok(PromptOpsClient::assemble(config, &url, pipeline, cache, time))
     }
 }
@@ -218,19 +215,6 @@ fn registry(url: &BaseUrl, config: &ClientConfig) -> String {
         BaseUrl::SqliteMemory => format!("{}#{}", config.base_url, uuid::Uuid::new_v4()),
         BaseUrl::Http(_) | BaseUrl::SqliteFile(_) => config.base_url.clone(),
     }
-}
-
-#[cfg(feature = "memory")]
-#[expect(clippy::unnecessary_wraps, reason = "as without the feature")]
-fn memory(config: &CacheConfig, time: &Arc<dyn TimeSource>) -> Option<SharedCache> {
-    let (entries, bytes) = (config.max_size, config.max_bytes);
-    let memory = promptops_cache::MemoryCache::new(entries, bytes, Arc::clone(time));
-    Some(SharedCache::new(memory))
-}
-
-#[cfg(not(feature = "memory"))]
-fn memory(_: &CacheConfig, _: &Arc<dyn TimeSource>) -> Option<SharedCache> {
-    None
 }
 
 /// Adds the credential that the keys give.

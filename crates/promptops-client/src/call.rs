@@ -55,6 +55,11 @@ pub(crate) enum Answered<T> {
         data: T,
         etag: Option<String>,
     },
+    /// There is no such thing; the error that says so, and the answer.
+    Missing {
+        error: Error,
+        body: Bytes,
+    },
 }
 
 /// A decoded answer.
@@ -63,6 +68,35 @@ pub(crate) struct Answer<T> {
     pub(crate) data: T,
     response: Response<Bytes>,
     request_id: String,
+}
+
+/// A write under way. However it ends, what it may have changed is forgotten.
+struct Written {
+    client: PromptOpsClient,
+    prompt: Option<String>,
+    is_forgotten: bool,
+}
+
+impl Written {
+    fn new(client: &PromptOpsClient, prompt: Option<String>) -> Self {
+        Self { client: client.clone(), prompt, is_forgotten: false }
+    }
+
+    async fn forget(mut self) {
+        self.client.cache().forget_written(self.prompt.as_deref()).await;
+        self.is_forgotten = true;
+    }
+}
+
+impl Drop for Written {
+    /// The call was dropped: nobody waits for the answer, but it may have been carried out.
+    fn drop(&mut self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if !self.is_forgotten {
+            let (client, prompt) = (self.client.clone(), self.prompt.take());
+            runtime.spawn(async move { client.cache().forget_written(prompt.as_deref()).await });
+        }
+    }
 }
 
 impl Answer<PromptResponse> {
@@ -156,10 +190,15 @@ impl Call {
     }
 
     /// The key of an answer that depends on the operation and the query so far alone.
-    pub(crate) fn key_by_query(&self, client: &PromptOpsClient) -> Option<CacheKey> {
-        let mut key = client.cache()?.key(self.operation.name);
+    pub(crate) fn key_by_query(&self, client: &PromptOpsClient) -> CacheKey {
+        let mut key = client.cache().key(self.operation.name);
         key.rest = Some(self.query.clone());
-        Some(key)
+        key
+    }
+
+    /// The prompt that is asked for.
+    pub(crate) fn prompt_id(&self) -> Option<&str> {
+        self.prompt_id.as_deref()
     }
 
     /// Sends the request under the client's deadline and decodes the answer.
@@ -194,7 +233,13 @@ impl Call {
             return Ok(Answered::NotModified);
         }
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
-        let data: T = decode(&response, &self.origin(client, &id))?;
+        let data: T = match decode(&response, &self.origin(client, &id)) {
+            Ok(data) => data,
+            Err(error) if matches!(error.status(), Some(404 | 410)) => {
+                return Ok(Answered::Missing { error, body: response.into_body() });
+            }
+            Err(error) => return Err(error),
+        };
         if let Some(flaw) = data.flaw() {
             return Err(undecodable(&response, &id, &flaw));
         }
@@ -218,15 +263,17 @@ impl Call {
         }
         let id = uuid::Uuid::new_v4().to_string();
         let request = self.request(client, deadline, &id)?;
-        let sent = client.pipeline().send(request).await;
-        if let (true, Some(cache)) = (self.operation.writes(), client.cache()) {
-            cache.forget_written(self.prompt_id.as_deref()).await;
+        let settings = client.settings();
+        let written = self.operation.writes().then(|| Written::new(client, self.prompt_id.clone()));
+        let sent = settings.pipeline.send(request).await;
+        if let Some(written) = written {
+            written.forget().await;
         }
         match sent {
             Ok(response) => Ok((response, id)),
             Err(error) => {
-                let is_over = client.pipeline().is_over(deadline);
-                Err(self.failed(error, client.config().timeout, is_over, Some(&id)))
+                let is_over = settings.pipeline.is_over(deadline);
+                Err(self.failed(error, settings.config.timeout, is_over, Some(&id)))
             }
         }
     }

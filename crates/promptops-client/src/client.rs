@@ -1,10 +1,11 @@
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use promptops_transport::{CircuitState, Deadline, Pipeline};
 use promptops_types::{
-    BatchEntry, CacheStats, ClientConfig, Error, ModelProvider, NewPrompt, PromptUpdate,
-    PromptVariables, TimeSource, ValidationIssue,
+    BatchEntry, CacheStats, ClientConfig, ConfigPatch, Error, ModelProvider, NewPrompt,
+    PromptUpdate, PromptVariables, TimeSource, ValidationIssue,
 };
 use serde::Serialize;
 
@@ -33,12 +34,20 @@ pub struct PromptOpsClient {
 
 #[derive(Debug)]
 struct Inner {
-    config: Arc<ClientConfig>,
+    settings: ArcSwap<Settings>,
+    /// Held while they are changed.
+    changes: Mutex<()>,
     /// What every path is appended to.
     base: String,
-    pipeline: Pipeline,
-    cache: Option<Cache>,
+    cache: Cache,
     time: Arc<dyn TimeSource>,
+}
+
+/// What may change while the client runs. A call goes on with those it began with.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) pipeline: Pipeline,
 }
 
 impl PromptOpsClient {
@@ -79,26 +88,67 @@ impl PromptOpsClient {
         config: ClientConfig,
         url: &BaseUrl,
         pipeline: Pipeline,
-        cache: Option<Cache>,
+        cache: Cache,
         time: Arc<dyn TimeSource>,
     ) -> Self {
         let base = match url {
             BaseUrl::Http(url) => url.clone(),
             BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory => IN_PROCESS.to_owned(),
         };
-        let config = Arc::new(config);
-        Self { inner: Arc::new(Inner { config, base, pipeline, cache, time }) }
+        let settings = ArcSwap::from_pointee(Settings { config: Arc::new(config), pipeline });
+        let changes = Mutex::default();
+        Self { inner: Arc::new(Inner { settings, changes, base, cache, time }) }
     }
 
     /// The settings in force now.
     pub fn config(&self) -> Arc<ClientConfig> {
-        self.inner.config.clone()
+        Arc::clone(&self.inner.settings.load().config)
+    }
+
+    /// Changes settings, for this client and its clones. Calls under way go on with those they began
+    /// with. What is cached stays, unless its level goes; a cache that gets smaller forgets what is too
+    /// much. A new cache without a `redis_url` has the one there was.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// use std::time::Duration;
+    ///
+    /// use promptops_client::{CacheConfig, CacheLevel, ConfigPatch, PromptOpsClient};
+    ///
+    /// let client = PromptOpsClient::builder().base_url("https://registry.example/v1").build()?;
+    /// let patch = ConfigPatch::new().timeout(Duration::from_secs(5)).cache(CacheConfig::none());
+    /// client.update_config(&patch)?;
+    /// assert_eq!(client.config().cache.level, CacheLevel::None);
+    /// # Ok::<(), promptops_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the wrong setting; nothing is changed then.
+    pub fn update_config(&self, patch: &ConfigPatch) -> Result<(), Error> {
+        let _one_at_a_time = self.inner.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.inner.settings.load_full();
+        let mut config = patch.apply(&before.config);
+        if config.cache.redis_url.is_none() {
+            config.cache.redis_url.clone_from(&before.config.cache.redis_url);
+        }
+        config.validate()?;
+        let mut pipeline = before.pipeline.clone();
+        if config.retry != before.config.retry {
+            pipeline = pipeline.retry(&config.retry);
+        }
+        if config.cache != before.config.cache {
+            self.inner.cache.configure(&config.cache)?;
+        }
+        self.inner.settings.store(Arc::new(Settings { config: Arc::new(config), pipeline }));
+        Ok(())
     }
 
     /// How the cache has done. A stale answer is a hit, and so is waiting for a fetch that another
     /// call had begun.
     pub fn cache_stats(&self) -> CacheStats {
-        self.cache().map(Cache::stats).unwrap_or_default()
+        self.cache().stats()
     }
 
     /// Forgets what is cached: everything, a prompt, or one version of it.
@@ -112,27 +162,28 @@ impl PromptOpsClient {
         Prefetch::new(self.get_prompts(ids))
     }
 
-    pub(crate) fn cache(&self) -> Option<&Cache> {
-        self.inner.cache.as_ref()
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.inner.cache
     }
 
     pub(crate) fn base(&self) -> &str {
         &self.inner.base
     }
 
-    pub(crate) fn pipeline(&self) -> &Pipeline {
-        &self.inner.pipeline
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.inner.settings.load_full()
     }
 
     /// The deadline of a call that begins now.
     pub(crate) fn deadline(&self) -> Deadline {
-        self.inner.pipeline.deadline(self.inner.config.timeout)
+        let settings = self.inner.settings.load();
+        settings.pipeline.deadline(settings.config.timeout)
     }
 
     /// Whether calls are made: while a registry over HTTP only fails, it is left alone.
     pub fn circuit_state(&self) -> CircuitState {
         let base = self.inner.base.parse();
-        base.map_or(CircuitState::Closed, |uri| self.inner.pipeline.circuit_state(&uri))
+        base.map_or(CircuitState::Closed, |uri| self.settings().pipeline.circuit_state(&uri))
     }
 
     pub(crate) fn time(&self) -> &dyn TimeSource {

@@ -130,6 +130,13 @@ pub(crate) fn decode<T: DeserializeOwned>(
     decoded.map_err(|error| undecodable(response, origin.request_id, &error))
 }
 
+/// The error of a 404 whose body was kept.
+pub(crate) fn missing(body: &Bytes, prompt_id: Option<&str>, now: Timestamp) -> Error {
+    let mut response = Response::new(body.clone());
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    failed(&response, &Origin { request_id: "", prompt_id, now })
+}
+
 /// The error for an answer that is not what the contract says.
 pub(crate) fn undecodable(
     response: &Response<Bytes>,

@@ -20,9 +20,11 @@ pub use client::PromptOpsClient;
 pub use embedded::EmbeddedTransport;
 pub use fetched::{Fetched, Source};
 pub use promptops_cache::{
-    CacheBackend, CacheFailure, CacheKey, CacheScope, Entry, EntryKind, Found, Invalidation, Names,
-    Reading, SharedCache, Ticket,
+    Aged, CacheBackend, CacheFailure, CacheKey, CacheScope, Entry, EntryKind, Invalidation,
+    Listener, Names, Reading, SharedCache, Subscription, Ticket,
 };
+#[cfg(feature = "redis")]
+pub use promptops_cache::{RedisCache, RedisCacheBuilder};
 #[cfg(feature = "rustls")]
 pub use promptops_transport::Roots;
 pub use promptops_transport::{

@@ -32,6 +32,11 @@ impl RetryBudget {
         self.tokens.load(Ordering::Relaxed)
     }
 
+    /// The tokens of a full budget.
+    pub fn size(&self) -> u32 {
+        self.full
+    }
+
     /// Takes what one retry costs; nothing where there is not enough.
     pub(crate) fn pay(&self, reason: RetryReason) -> Option<Payment<'_>> {
         let cost = match reason {

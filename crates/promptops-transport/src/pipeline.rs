@@ -103,6 +103,18 @@ impl Pipeline {
         self
     }
 
+    /// Retries as another configuration says. Clones that there are go on as they did; the budget is
+    /// shared with them, unless its size changes.
+    pub fn retry(mut self, config: &RetryConfig) -> Self {
+        self.attempt_timeout = config.attempt_timeout;
+        self.policy = Arc::new(StandardRetry::new(config.max_attempts));
+        self.backoff = Arc::new(FullJitter::new(config));
+        if self.budget.size() != config.budget {
+            self.budget = Arc::new(RetryBudget::new(config.budget));
+        }
+        self
+    }
+
     /// Decides otherwise which outcomes are worth a retry.
     pub fn retry_policy(mut self, policy: impl RetryPolicy) -> Self {
         self.policy = Arc::new(policy);

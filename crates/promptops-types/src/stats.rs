@@ -42,6 +42,10 @@ pub struct CacheStats {
     pub hits: u64,
     /// Look-ups not answered.
     pub misses: u64,
+    /// Operations of a cache that failed; each was a miss, or something that was not kept.
+    pub failures: u64,
+    /// Values in a shared cache that were deleted because they were damaged or somebody else's.
+    pub discarded: u64,
 }
 
 /// What waits in the telemetry queue, and how it is set.

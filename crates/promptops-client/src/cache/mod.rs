@@ -1,25 +1,28 @@
 //! The caches of a client: what is kept in them, and what is forgotten.
 
+mod near;
 mod read;
+mod tiers;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use promptops_cache::{
-    CacheBackend, CacheFailure, CacheKey, CacheScope, Entry, EntryKind, Found, Freshness,
-    Invalidation, Names, SharedCache, SingleFlight, Ticket, Use,
+    CacheBackend, CacheFailure, CacheKey, Entry, EntryKind, Invalidation, Names, SingleFlight,
+    Ticket,
 };
-use promptops_transport::{Random, SystemRandom};
 use promptops_types::{
-    CacheConfig, CacheLevel, CacheStats, Error, ErrorCode, ErrorContext, ModelCatalogue,
-    PromptPage, PromptResponse, Selector,
+    CacheConfig, CacheStats, Error, ErrorCode, ErrorContext, ModelCatalogue, PromptPage,
+    PromptResponse, Selector,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::read::{Read, fetch_alone, fresh};
-use crate::Source;
+pub(crate) use self::read::{Landed, Read, fresh};
+pub(crate) use self::tiers::{Parts, Tiers};
 use crate::weight::{Weight, weigh};
 
 /// Something that is kept between calls.
@@ -62,53 +65,77 @@ impl Cacheable for PromptResponse {
 impl Cacheable for PromptPage {}
 impl Cacheable for ModelCatalogue {}
 
-/// What a flight brings: an entry, where it came from and how old it is.
-type Landed = Result<(Entry, Source, Duration), Error>;
-
 /// The caches of a client.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    scope: CacheScope,
-    near: Option<SharedCache>,
-    far: Option<SharedCache>,
-    freshness: Freshness,
+    parts: Parts,
+    tiers: ArcSwap<Tiers>,
     flights: SingleFlight<Landed>,
-    random: SystemRandom,
+    counters: Counters,
+}
+
+/// What the near tier does not count itself.
+#[derive(Debug, Default)]
+struct Counters {
+    /// Answers that did not come from a look-up in the near tier.
     hits: AtomicU64,
+    /// Look-ups that found an entry which was not the answer.
+    unserved: AtomicU64,
     misses: AtomicU64,
     failures: AtomicU64,
 }
 
 impl Cache {
-    pub(crate) fn new(
-        scope: CacheScope,
-        config: &CacheConfig,
-        near: Option<SharedCache>,
-        far: Option<SharedCache>,
-    ) -> Self {
-        Self {
-            scope,
-            near,
-            far,
-            freshness: Freshness::new(config),
-            flights: SingleFlight::new(),
-            random: SystemRandom,
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
+    /// # Errors
+    /// [`Error::Config`] that names the setting.
+    pub(crate) fn new(config: &CacheConfig, parts: Parts) -> Result<Self, Error> {
+        let flights = SingleFlight::new();
+        let tiers = ArcSwap::from_pointee(Tiers::new(config, &parts, &flights, None)?);
+        Ok(Self { parts, tiers, flights, counters: Counters::default() })
+    }
+
+    /// Other tiers for the calls that begin from now on. One after the other.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the setting; nothing is changed then.
+    pub(crate) fn configure(&self, config: &CacheConfig) -> Result<(), Error> {
+        let before = self.tiers.load_full();
+        let tiers = Tiers::new(config, &self.parts, &self.flights, Some(&before))?;
+        if let (Some(near), None) = (&before.near, &tiers.near) {
+            self.counters.hits.fetch_add(near.stats().hits, Relaxed);
         }
+        self.tiers.store(Arc::new(tiers));
+        Ok(())
+    }
+
+    /// The tiers in force, for a moment; see [`ArcSwap::load`].
+    pub(crate) fn tiers(&self) -> Guard<Arc<Tiers>> {
+        self.tiers.load()
     }
 
     /// The key of an operation's answer; its other parts are the caller's.
     pub(crate) fn key(&self, operation: &'static str) -> CacheKey {
-        CacheKey::new(self.scope.clone(), operation)
+        CacheKey::new(self.parts.scope.clone(), operation)
     }
 
     pub(crate) fn stats(&self) -> CacheStats {
-        let near = self.near.as_ref().or(self.far.as_ref());
-        let mut stats = near.map(CacheBackend::stats).unwrap_or_default();
-        stats.hits = self.hits.load(Ordering::Relaxed);
-        stats.misses = self.misses.load(Ordering::Relaxed);
+        let tiers = self.tiers();
+        let far = tiers.far.as_ref().map(CacheBackend::stats).unwrap_or_default();
+        let mut stats = match &tiers.near {
+            Some(near) => near.stats(),
+            // What it has found itself is among what is counted here.
+            None => {
+                let mut stats = far.clone();
+                stats.hits = 0;
+                stats
+            }
+        };
+        let counters = &self.counters;
+        let hits = stats.hits.saturating_add(counters.hits.load(Relaxed));
+        stats.hits = hits.saturating_sub(counters.unserved.load(Relaxed));
+        stats.misses = counters.misses.load(Relaxed);
+        stats.failures = counters.failures.load(Relaxed);
+        stats.discarded = far.discarded;
         let asked = stats.hits.saturating_add(stats.misses);
         #[expect(clippy::cast_precision_loss, reason = "a share")]
         let rate = if asked == 0 { 0.0 } else { stats.hits as f64 / asked as f64 };
@@ -116,37 +143,20 @@ impl Cache {
         stats
     }
 
-    fn tiers(&self) -> impl Iterator<Item = &SharedCache> {
-        self.near.iter().chain(&self.far)
-    }
-
-    fn judge(&self, found: &Found) -> Use {
-        self.freshness.judge(found, || self.random.unit())
-    }
-
     /// A failure of a cache is a miss, and counted.
     fn missed<T: Default>(&self, outcome: Result<T, CacheFailure>) -> T {
         outcome.unwrap_or_else(|failure| {
-            self.failures.fetch_add(1, Ordering::Relaxed);
+            self.counters.failures.fetch_add(1, Relaxed);
             tracing::debug!(%failure, "a cache failed; the call goes on without it");
             T::default()
         })
     }
 
-    async fn evict(&self, what: &[Invalidation]) -> Result<(), CacheFailure> {
-        let mut outcome = Ok(());
-        for one in what {
-            for tier in self.tiers() {
-                outcome = tier.invalidate(one).await.and(outcome);
-            }
-        }
-        outcome
-    }
-
     /// Forgets what a write may have changed, in every tier; nobody who comes from now on waits for
     /// what is being fetched.
     async fn forget(&self, what: &[Invalidation]) -> Result<(), CacheFailure> {
-        let outcome = self.evict(what).await;
+        let tiers = self.tiers.load_full();
+        let outcome = tiers.forget(what).await;
         self.flights.forget();
         outcome
     }
@@ -154,14 +164,14 @@ impl Cache {
     /// Forgets what a write to a prompt, or of a new one, may have changed.
     pub(crate) async fn forget_written(&self, prompt: Option<&str>) {
         let prompt = prompt.map(|prompt| self.of_prompt(prompt, None));
-        let lists = Invalidation::Lists(self.scope.clone());
+        let lists = Invalidation::Lists(self.parts.scope.clone());
         let what: Vec<_> = prompt.into_iter().chain([lists]).collect();
         let outcome = self.forget(&what).await;
         self.missed(outcome);
     }
 
     fn of_prompt(&self, prompt: &str, version: Option<String>) -> Invalidation {
-        let (scope, prompt) = (self.scope.clone(), prompt.to_owned());
+        let (scope, prompt) = (self.parts.scope.clone(), prompt.to_owned());
         Invalidation::Prompt { scope, prompt, version }
     }
 
@@ -176,7 +186,7 @@ impl Cache {
     ) -> Result<(), Error> {
         let what = match &prompt {
             Some(prompt) => self.of_prompt(prompt, version),
-            None => Invalidation::Everything(self.scope.clone()),
+            None => Invalidation::Everything(self.parts.scope.clone()),
         };
         self.forget(&[what]).await.map_err(|failure| Error::Cache {
             cache_type: failure.cache().to_owned(),
@@ -187,35 +197,32 @@ impl Cache {
     }
 
     /// What each tier had been told to forget, before something is fetched.
-    async fn tickets(&self, key: &CacheKey) -> Tickets {
+    pub(crate) async fn tickets(&self, tiers: &Tiers, key: &CacheKey) -> Tickets {
         let mut tickets = Tickets::default();
-        if let Some(near) = &self.near {
-            tickets.near = self.missed(near.get(key).await).ticket;
+        if let Some(near) = &tiers.near {
+            tickets.near = near.read(key).1;
         }
-        if let Some(far) = &self.far {
+        if let Some(far) = &tiers.far {
             tickets.far = self.missed(far.get(key).await).ticket;
         }
         tickets
     }
 
-    async fn keep(&self, key: &CacheKey, near: &Entry, far: Option<&Entry>, tickets: Tickets) {
-        if let Some(tier) = &self.near {
-            self.missed(tier.put(key, near, tickets.near).await);
-        }
-        if let (Some(tier), Some(entry)) = (&self.far, far) {
-            self.missed(tier.put(key, entry, tickets.far).await);
-        }
-    }
-
     /// Keeps a prompt that came with others.
-    pub(crate) async fn keep_prompt(&self, key: &CacheKey, prompt: &Arc<PromptResponse>) {
-        let tickets = self.tickets(key).await;
-        self.keep_value(key, prompt, None, Duration::ZERO, tickets).await;
+    pub(crate) async fn keep_prompt(
+        &self,
+        tiers: &Tiers,
+        key: &CacheKey,
+        prompt: &Arc<PromptResponse>,
+        tickets: Tickets,
+    ) {
+        self.keep_value(tiers, key, prompt, None, Duration::ZERO, tickets).await;
     }
 
     /// Keeps what was fetched, and gives it as the near tier has it.
     async fn keep_value<T: Cacheable>(
         &self,
+        tiers: &Tiers,
         key: &CacheKey,
         value: &Arc<T>,
         etag: Option<String>,
@@ -224,39 +231,38 @@ impl Cache {
     ) -> Entry {
         let is_frozen = value.is_frozen(key.selector.as_deref());
         let kind = if is_frozen { EntryKind::Frozen } else { EntryKind::Moving };
-        let dressed =
-            |entry: Entry| entry.with_etag(etag.clone()).with_names(value.names()).with_cost(cost);
-        let near = dressed(Entry::decoded(kind, Arc::clone(value), weigh(&**value)));
+        let entry = decoded(kind, Arc::clone(value), etag, cost);
+        if let Some(near) = &tiers.near {
+            near.keep(key, &entry.clone().into(), tickets.near);
+        }
         // Only a cache outside the process needs it written out.
-        let body = self.far.as_ref().and_then(|_| serde_json::to_vec(&**value).ok());
-        let far = body.map(|body| dressed(Entry::new(kind, body)));
-        self.keep(key, &near, far.as_ref(), tickets).await;
-        near
+        if let Some(far) = &tiers.far
+            && let Ok(body) = serde_json::to_vec(&**value)
+        {
+            let written = Entry::new(kind, body)
+                .with_etag(entry.etag().map(str::to_owned))
+                .with_names(entry.names().cloned())
+                .with_cost(cost);
+            self.missed(far.put(key, &written.into(), tickets.far).await);
+        }
+        entry
     }
+}
+
+/// An entry as the near tier has it.
+fn decoded<T: Cacheable>(
+    kind: EntryKind,
+    value: Arc<T>,
+    etag: Option<String>,
+    cost: Duration,
+) -> Entry {
+    let (weight, names) = (weigh(&*value), value.names());
+    Entry::decoded(kind, value, weight).with_etag(etag).with_names(names).with_cost(cost)
 }
 
 /// One of each tier.
 #[derive(Debug, Clone, Copy, Default)]
-struct Tickets {
+pub(crate) struct Tickets {
     near: Ticket,
     far: Ticket,
-}
-
-/// The tiers of a level. A backend of the caller's own is the far one.
-pub(crate) fn tiers(
-    config: &CacheConfig,
-    own: Option<SharedCache>,
-    memory: impl FnOnce() -> Option<SharedCache>,
-) -> Result<(Option<SharedCache>, Option<SharedCache>), Error> {
-    match (config.level, own) {
-        (CacheLevel::None, _) => Ok((None, None)),
-        (CacheLevel::Memory | CacheLevel::Hybrid, Some(own)) => Ok((memory(), Some(own))),
-        (CacheLevel::Memory, None) => Ok((memory(), None)),
-        (CacheLevel::Redis, Some(own)) => Ok((None, Some(own))),
-        (CacheLevel::Redis | CacheLevel::Hybrid, None) => Err(Error::config(
-            "cache.level",
-            "a cache in Redis is not part of this version; use the level `memory`, or give a \
-             backend of your own with `.cache_backend(…)`",
-        )),
-    }
 }

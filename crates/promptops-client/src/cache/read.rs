@@ -1,121 +1,62 @@
 //! Reading through the caches: near, then far, then the registry.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use promptops_cache::{CacheBackend, CacheKey, Entry, EntryKind, Found, Invalidation, Role, Use};
+use promptops_cache::{Aged, CacheBackend, CacheKey, Entry, EntryKind, Invalidation, Role, Use};
 use promptops_transport::Deadline;
 use promptops_types::{Error, ErrorCode, ErrorContext};
 
-use super::{Cache, Cacheable, Landed, Tickets};
+use super::{Cache, Cacheable, Tickets, Tiers, decoded};
 use crate::call::{Answered, Call};
+use crate::decode::missing;
 use crate::{Fetched, PromptOpsClient, Source};
 
 /// What remembering an error costs, about.
 const ERROR_WEIGHT: usize = 600;
 
-/// A call whose answer may come from a cache.
+/// How much younger an entry of the far tier has to be than the one at hand to be another: the two
+/// tell their ages by different clocks.
+const YOUNGER: Duration = Duration::from_millis(500);
+
+/// An answer: an entry, where it came from and how old it is.
 #[derive(Debug, Clone)]
-pub(crate) struct Read {
-    /// None where there is no cache.
-    pub(crate) key: Option<CacheKey>,
-    pub(crate) call: Call,
-    pub(crate) use_cache: bool,
+pub(crate) struct Landing {
+    entry: Entry,
+    source: Source,
+    age: Duration,
+    /// Whether it should be refreshed beside that.
+    wants_refresh: bool,
 }
 
-impl Read {
-    /// The answer, from wherever it is nearest.
-    pub(crate) async fn run<T: Cacheable>(
-        self,
-        client: &PromptOpsClient,
-    ) -> Result<Fetched<T>, Error> {
-        let (Some(cache), Some(key)) = (client.cache(), self.key) else {
-            return fetch_alone(client, self.call).await;
-        };
-        let read = Keyed { key, call: self.call, use_cache: self.use_cache };
-        if !read.use_cache {
-            let landed = fetch::<T>(client, cache, &read, None, client.deadline()).await;
-            return fetched(landed?);
+/// What a flight brings.
+pub(crate) type Landed = Result<Landing, Error>;
+
+impl Landing {
+    fn new(entry: Entry, source: Source) -> Self {
+        Self { entry, source, age: Duration::ZERO, wants_refresh: false }
+    }
+
+    fn aged(found: Aged, source: Source) -> Self {
+        Self { entry: found.entry, source, age: found.age, wants_refresh: false }
+    }
+
+    /// The value; what is missing is an error again.
+    pub(crate) fn value<T: Cacheable>(&self) -> Result<Arc<T>, Error> {
+        if self.entry.kind() == EntryKind::Missing {
+            let error = self.entry.value::<Error, ()>(|_| Err(())).ok().flatten();
+            return Err(error.map_or_else(not_decoded, |error| (*error).clone()));
         }
-        let last = match cache.near.as_ref().and_then(|near| near.look_up(&read.key)) {
-            None => None,
-            Some(found) => match cache.judge(&found) {
-                Use::Fresh => return hit(cache, found, Source::Near),
-                Use::ServeAndRefresh { is_stale } => {
-                    refresh::<T>(client, cache, &read);
-                    let source = if is_stale { Source::Stale } else { Source::Near };
-                    return hit(cache, found, source);
-                }
-                Use::OnlyOnError => Some(found),
-                _ => None,
-            },
-        };
-        let deadline = client.deadline();
-        let flight = cache
-            .flights
-            .run(&read.key, is_for_all, || fetch::<T>(client, cache, &read, last, deadline));
-        let (landed, role) = match client.pipeline().by(deadline, flight).await {
-            Ok(landed) => landed,
-            Err(error) => return Err(read.call.failed(error, client.config().timeout, true, None)),
-        };
-        let is_hit = role == Role::Follower
-            || landed.as_ref().is_ok_and(|(_, source, _)| *source != Source::Network);
-        let counter = if is_hit { &cache.hits } else { &cache.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
-        fetched(landed?)
+        let value = self.entry.value::<T, ()>(|_| Err(()));
+        value.ok().flatten().ok_or_else(not_decoded)
     }
-}
 
-/// The same, where there is a cache.
-#[derive(Debug, Clone)]
-struct Keyed {
-    key: CacheKey,
-    call: Call,
-    use_cache: bool,
-}
-
-pub(crate) async fn fetch_alone<T: Cacheable>(
-    client: &PromptOpsClient,
-    call: Call,
-) -> Result<Fetched<T>, Error> {
-    let answered = call.send_conditional::<T>(client, client.deadline()).await?;
-    let Answered::New { data, etag } = answered else { return Err(not_decoded()) };
-    let (source, age) = (Source::Network, Duration::ZERO);
-    Ok(Fetched { value: Arc::new(data), source, age, etag })
-}
-
-/// A fresh entry of the near tier: the usual hit, which needs neither a call nor a future.
-pub(crate) fn fresh<T: Cacheable>(
-    client: &PromptOpsClient,
-    key: &CacheKey,
-) -> Option<Result<Fetched<T>, Error>> {
-    let cache = client.cache()?;
-    let found = cache.near.as_ref()?.look_up(key)?;
-    (cache.judge(&found) == Use::Fresh).then(|| hit(cache, found, Source::Near))
-}
-
-/// Whether an outcome is every waiting caller's. That one's time was over is not.
-fn is_for_all(landed: &Landed) -> bool {
-    !matches!(landed, Err(Error::Timeout { .. }))
-}
-
-/// An entry of the near tier as an answer; what is missing is an error again.
-fn hit<T: Cacheable>(cache: &Cache, found: Found, source: Source) -> Result<Fetched<T>, Error> {
-    cache.hits.fetch_add(1, Ordering::Relaxed);
-    fetched((found.entry, source, found.age))
-}
-
-fn fetched<T: Cacheable>(
-    (entry, source, age): (Entry, Source, Duration),
-) -> Result<Fetched<T>, Error> {
-    if entry.kind() == EntryKind::Missing {
-        let error = entry.value::<Error, ()>(|_| Err(())).ok().flatten();
-        return Err(error.map_or_else(not_decoded, |error| (*error).clone()));
+    /// The value, and where it came from.
+    pub(crate) fn fetched<T: Cacheable>(&self) -> Result<Fetched<T>, Error> {
+        let (value, etag) = (self.value()?, self.entry.etag().map(str::to_owned));
+        Ok(Fetched { value, source: self.source, age: self.age, etag })
     }
-    let value = entry.value::<T, _>(|body| serde_json::from_slice(body));
-    let value = value.ok().flatten().ok_or_else(not_decoded)?;
-    Ok(Fetched { value, source, age, etag: entry.etag().map(str::to_owned) })
 }
 
 fn not_decoded() -> Error {
@@ -123,89 +64,242 @@ fn not_decoded() -> Error {
     Error::Decode { context: ErrorContext::new(ErrorCode::Decode, message).into() }
 }
 
-/// Fetches beside the calls, once for all of them.
-fn refresh<T: Cacheable>(client: &PromptOpsClient, cache: &Cache, read: &Keyed) {
-    if cache.flights.is_under_way(&read.key) {
-        return;
-    }
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-    let (client, read) = (client.clone(), read.clone());
-    runtime.spawn(async move {
-        let Some(cache) = client.cache() else { return };
-        let deadline = client.deadline();
-        let fetch = || fetch::<T>(&client, cache, &read, None, deadline);
-        // Its outcome is in the caches, or it is tried again by the next caller.
-        let _ = cache.flights.run(&read.key, is_for_all, fetch).await;
-    });
+/// A call whose answer may come from a cache.
+#[derive(Debug, Clone)]
+pub(crate) struct Read {
+    pub(crate) key: CacheKey,
+    pub(crate) call: Call,
+    pub(crate) use_cache: bool,
 }
 
-/// The far tier, then the registry, then what there was.
-async fn fetch<T: Cacheable>(
-    client: &PromptOpsClient,
-    cache: &Cache,
-    read: &Keyed,
-    last: Option<Found>,
-    deadline: Deadline,
-) -> Landed {
-    let key = &read.key;
-    let mut tickets = Tickets::default();
-    let mut last = last;
-    if let Some(near) = &cache.near {
-        let reading = cache.missed(near.get(key).await);
-        tickets.near = reading.ticket;
-        last = last.or(reading.found);
-    }
-    if let Some(far) = &cache.far {
-        let reading = cache.missed(far.get(key).await);
-        tickets.far = reading.ticket;
-        if let Some(found) = reading.found.filter(|_| read.use_cache) {
-            let younger = last.as_ref().is_none_or(|last| found.age < last.age);
-            let far = (found.entry.clone(), Source::Far, found.age);
-            // What cannot be read is no hit, whoever wrote it.
-            if younger && fetched::<T>(far.clone()).is_ok() {
-                if cache.judge(&found) == Use::Fresh {
-                    return Ok(far);
+impl Read {
+    /// The answer, from wherever it is nearest.
+    pub(crate) async fn run<T: Cacheable>(self, client: &PromptOpsClient) -> Landed {
+        let cache = client.cache();
+        let tiers = Arc::clone(&cache.tiers());
+        if tiers.is_none() {
+            return fetch_alone::<T>(client, self.call).await;
+        }
+        let deadline = client.deadline();
+        if !self.use_cache {
+            return Fetch { client, cache, tiers: &tiers, read: &self, is_refresh: true }
+                .run::<T>(None, deadline)
+                .await;
+        }
+        let last = match tiers.near.as_ref().and_then(|near| near.look_up(&self.key)) {
+            None => None,
+            Some(found) => match tiers.judge_near(&found) {
+                Use::Fresh => return Ok(Landing::aged(found, Source::Near)),
+                Use::ServeAndRefresh { is_stale } => {
+                    self.refresh::<T>(client);
+                    let source = if is_stale { Source::Stale } else { Source::Near };
+                    return Ok(Landing::aged(found, source));
                 }
-                last = Some(found);
+                is_used => {
+                    cache.counters.unserved.fetch_add(1, Relaxed);
+                    (is_used == Use::OnlyOnError).then_some(found)
+                }
+            },
+        };
+        let fetch = Fetch { client, cache, tiers: &tiers, read: &self, is_refresh: false };
+        let flight = cache.flights.run(&self.key, is_for_all, || fetch.run::<T>(last, deadline));
+        let settings = client.settings();
+        let (landed, role) = match settings.pipeline.by(deadline, flight).await {
+            Ok(landed) => landed,
+            Err(error) => {
+                return Err(self.call.failed(error, settings.config.timeout, true, None));
+            }
+        };
+        let landing = landed.as_ref().ok();
+        let is_hit = role == Role::Follower || landing.is_some_and(|l| l.source != Source::Network);
+        let counter = if is_hit { &cache.counters.hits } else { &cache.counters.misses };
+        counter.fetch_add(1, Relaxed);
+        if role == Role::Leader && landing.is_some_and(|landing| landing.wants_refresh) {
+            self.refresh::<T>(client);
+        }
+        landed
+    }
+
+    /// Fetches beside the calls, once for all of them.
+    fn refresh<T: Cacheable>(&self, client: &PromptOpsClient) {
+        if client.cache().flights.is_under_way(&self.key) {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (client, read) = (client.clone(), self.clone());
+        runtime.spawn(async move {
+            let cache = client.cache();
+            let tiers = Arc::clone(&cache.tiers());
+            let deadline = client.deadline();
+            let fetch =
+                Fetch { client: &client, cache, tiers: &tiers, read: &read, is_refresh: true };
+            // Its outcome is in the caches, or it is tried again by the next caller.
+            let run = || fetch.run::<T>(None, deadline);
+            let _ = cache.flights.run(&read.key, is_for_all, run).await;
+        });
+    }
+}
+
+/// What the registry says, past every cache.
+pub(crate) async fn fetch_alone<T: Cacheable>(client: &PromptOpsClient, call: Call) -> Landed {
+    match call.send_conditional::<T>(client, client.deadline()).await? {
+        Answered::New { data, etag } => {
+            let entry = decoded(EntryKind::Moving, Arc::new(data), etag, Duration::ZERO);
+            Ok(Landing::new(entry, Source::Network))
+        }
+        Answered::Missing { error, .. } => Err(error),
+        Answered::NotModified => Err(not_decoded()),
+    }
+}
+
+/// A fresh entry of the near tier: the usual hit, which needs neither a call nor a future.
+pub(crate) fn fresh(tiers: &Tiers, client: &PromptOpsClient, key: &CacheKey) -> Option<Landing> {
+    let found = tiers.near.as_ref()?.look_up(key)?;
+    if tiers.judge_near(&found) == Use::Fresh {
+        return Some(Landing::aged(found, Source::Near));
+    }
+    client.cache().counters.unserved.fetch_add(1, Relaxed);
+    None
+}
+
+/// Whether an outcome is every waiting caller's. That one's time was over is not.
+fn is_for_all(landed: &Landed) -> bool {
+    !matches!(landed, Err(Error::Timeout { .. }))
+}
+
+/// One fetch: the far tier, then the registry, then what there was.
+struct Fetch<'c> {
+    client: &'c PromptOpsClient,
+    cache: &'c Cache,
+    tiers: &'c Tiers,
+    read: &'c Read,
+    /// Whether what is in the far tier is what is to be refreshed, unless it is younger.
+    is_refresh: bool,
+}
+
+impl Fetch<'_> {
+    async fn run<T: Cacheable>(&self, last: Option<Aged>, deadline: Deadline) -> Landed {
+        let Self { client, cache, tiers, read, .. } = *self;
+        let key = &read.key;
+        let mut tickets = Tickets::default();
+        let mut last = last;
+        if let Some(near) = &tiers.near {
+            let (found, ticket) = near.read(key);
+            tickets.near = ticket;
+            last = last.or(found);
+        }
+        if let Some(far) = &tiers.far {
+            let reading = cache.missed(far.get(key).await);
+            tickets.far = reading.ticket;
+            let found = reading.found.filter(|_| read.use_cache);
+            // What cannot be read is no hit, whoever wrote it.
+            if let Some(found) = found.and_then(|found| self.promoted::<T>(&found)) {
+                let is_younger = last.as_ref().is_none_or(|last| found.age + YOUNGER < last.age);
+                if is_younger {
+                    if let Some(landing) = self.from_far(&found, tickets) {
+                        return Ok(landing);
+                    }
+                    last = Some(found);
+                }
+            }
+        }
+        // What is only there since nobody has been told otherwise is no ground for a conditional request.
+        let last = last.filter(|last| last.entry.kind() != EntryKind::Missing);
+        let etag = last.as_ref().and_then(|last| last.entry.etag()).filter(|_| read.use_cache);
+        let call = read.call.clone().if_none_match(etag.map(str::to_owned));
+        let started = client.time().monotonic();
+        let answered = call.send_conditional::<T>(client, deadline).await;
+        let cost = client.time().monotonic().saturating_sub(started);
+        match answered {
+            Ok(Answered::NotModified) => {
+                let last = last.ok_or_else(not_decoded)?;
+                let value = Landing::aged(last.clone(), Source::Network).value::<T>()?;
+                let etag = last.entry.etag().map(str::to_owned);
+                let entry = cache.keep_value(tiers, key, &value, etag, cost, tickets).await;
+                Ok(Landing::new(entry, Source::Network))
+            }
+            Ok(Answered::New { data, etag }) => {
+                let value = Arc::new(data);
+                let entry = cache.keep_value(tiers, key, &value, etag, cost, tickets).await;
+                Ok(Landing::new(entry, Source::Network))
+            }
+            Ok(Answered::Missing { error, body }) if read.use_cache => {
+                let entry = self.keep_missing(error, body, tickets).await;
+                Ok(Landing::new(entry, Source::Network))
+            }
+            Ok(Answered::Missing { error, .. }) => {
+                self.forget_key().await;
+                Err(error)
+            }
+            Err(error) => {
+                if matches!(error.status(), Some(401 | 403)) {
+                    // The truth is told, and what was kept goes.
+                    self.forget_key().await;
+                }
+                let serves = may_be_stale(&error) && read.use_cache;
+                match last.filter(|last| serves && tiers.judge(last) != Use::Never) {
+                    Some(last) => Ok(Landing::aged(last, Source::Stale)),
+                    None => Err(error),
+                }
             }
         }
     }
-    // What is only there since nobody has been told otherwise is no ground for a conditional request.
-    let last = last.filter(|last| last.entry.kind() != EntryKind::Missing);
-    let etag = last.as_ref().and_then(|last| last.entry.etag()).filter(|_| read.use_cache);
-    let call = read.call.clone().if_none_match(etag.map(str::to_owned));
-    let started = client.time().monotonic();
-    let answered = call.send_conditional::<T>(client, deadline).await;
-    let cost = client.time().monotonic().saturating_sub(started);
-    let landed = |entry: Entry| Ok((entry, Source::Network, Duration::ZERO));
-    match answered {
-        Ok(Answered::NotModified) => {
-            let value = last.map(|last| fetched::<T>((last.entry, Source::Network, last.age)));
-            let Some(Ok(Fetched { value, etag, .. })) = value else { return Err(not_decoded()) };
-            landed(cache.keep_value(key, &value, etag, cost, tickets).await)
+
+    /// An entry of the far tier as the near tier has them: decoded.
+    fn promoted<T: Cacheable>(&self, found: &Aged) -> Option<Aged> {
+        let Aged { entry, age } = found;
+        if entry.kind() == EntryKind::Missing {
+            let now = self.client.time().now();
+            let error = missing(entry.body(), self.read.call.prompt_id(), now);
+            let entry = Entry::decoded(EntryKind::Missing, Arc::new(error), ERROR_WEIGHT);
+            return Some(Aged { entry, age: *age });
         }
-        Ok(Answered::New { data, etag }) => {
-            landed(cache.keep_value(key, &Arc::new(data), etag, cost, tickets).await)
+        let value: T = serde_json::from_slice(entry.body()).ok()?;
+        if value.flaw().is_some() {
+            return None;
         }
-        Err(error) => {
-            let is_gone = matches!(error.status(), Some(404 | 410));
-            if is_gone || matches!(error.status(), Some(401 | 403)) {
-                // The truth is told, and what was kept goes.
-                let gone = cache.evict(&[Invalidation::Key(key.clone())]).await;
-                cache.missed(gone);
+        let etag = entry.etag().map(str::to_owned);
+        let entry = decoded(entry.kind(), Arc::new(value), etag, entry.cost());
+        Some(Aged { entry, age: *age })
+    }
+
+    /// An entry of the far tier as the answer, if it may be; it is kept in the near tier then.
+    fn from_far(&self, found: &Aged, tickets: Tickets) -> Option<Landing> {
+        let (source, wants_refresh) = match self.tiers.judge(found) {
+            Use::Fresh => (Source::Far, false),
+            Use::ServeAndRefresh { is_stale } if !self.is_refresh => {
+                (if is_stale { Source::Stale } else { Source::Far }, true)
             }
-            if is_gone && read.use_cache {
-                let tickets = cache.tickets(key).await;
-                let missing = Entry::decoded(EntryKind::Missing, Arc::new(error), ERROR_WEIGHT);
-                cache.keep(key, &missing, None, tickets).await;
-                return landed(missing);
-            }
-            let serves = may_be_stale(&error) && read.use_cache;
-            match last.filter(|last| serves && cache.judge(last) != Use::Never) {
-                Some(last) => Ok((last.entry, Source::Stale, last.age)),
-                None => Err(error),
+            _ => return None,
+        };
+        if let Some(near) = &self.tiers.near {
+            near.keep(&self.read.key, found, tickets.near);
+        }
+        Some(Landing { wants_refresh, ..Landing::aged(found.clone(), source) })
+    }
+
+    async fn forget_key(&self) {
+        let gone = self.tiers.forget(&[Invalidation::Key(self.read.key.clone())]).await;
+        self.cache.missed(gone);
+    }
+
+    /// Remembers for a moment that there is no such thing, in the place of what was kept.
+    async fn keep_missing(&self, error: Error, body: bytes::Bytes, tickets: Tickets) -> Entry {
+        let Self { cache, tiers, read: Read { key, .. }, .. } = *self;
+        let entry = Entry::decoded(EntryKind::Missing, Arc::new(error), ERROR_WEIGHT);
+        let gone = Invalidation::Key(key.clone());
+        if let Some(near) = &tiers.near {
+            near.keep(key, &entry.clone().into(), tickets.near);
+            if near.read(key).0.is_some_and(|found| found.entry.kind() != EntryKind::Missing) {
+                near.forget(&gone);
             }
         }
+        if let Some(far) = &tiers.far {
+            cache.missed(far.invalidate(&gone).await);
+            let written = Entry::new(EntryKind::Missing, body);
+            cache.missed(far.put(key, &written.into(), tickets.far).await);
+        }
+        entry
     }
 }
 

@@ -1,9 +1,17 @@
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+use promptops_cache::CacheKey;
 use promptops_types::{BatchEntry, BatchRequest, BatchResponse, Error};
 
 use super::{awaitable, project, project_setter};
 use crate::PromptOpsClient;
+use crate::cache::{Tickets, Tiers};
 use crate::call::Call;
 use crate::operation::{GET_PROMPT, GET_PROMPTS};
+
+/// So many entries are asked for at the same time in a shared cache.
+const TICKETS: usize = 32;
 
 /// A request for many prompts at once.
 #[derive(Debug)]
@@ -28,22 +36,36 @@ impl GetPrompts {
         self
     }
 
-    /// Keeps what was found, as if it had been fetched one by one.
-    async fn keep(&self, entries: &[BatchEntry], project: Option<&String>, found: &BatchResponse) {
-        let Some(cache) = self.client.cache() else { return };
-        for entry in entries {
+    /// The keys under which what is found is kept, as if it had been fetched one by one, and what
+    /// each tier had been told to forget before.
+    async fn expected(
+        &self,
+        tiers: &Tiers,
+        entries: &[BatchEntry],
+        project: Option<&String>,
+    ) -> Vec<(String, CacheKey, Tickets)> {
+        if tiers.is_none() {
+            return Vec::new();
+        }
+        let cache = self.client.cache();
+        let keys = entries.iter().map(|entry| {
             // As the contract names what was asked for.
             let asked = match entry.version() {
                 Some(version) => format!("{}@{version}", entry.id()),
                 None => entry.id().to_owned(),
             };
-            let Some(prompt) = found.prompts.get(&asked) else { continue };
             let mut key = cache.key(GET_PROMPT.name);
             key.prompt = Some(entry.id().to_owned());
             key.selector = entry.version().map(str::to_owned);
             key.project = project.cloned();
-            cache.keep_prompt(&key, prompt).await;
-        }
+            (asked, key)
+        });
+        let keys: Vec<_> = keys.collect();
+        let tickets = stream::iter(keys).map(|(asked, key)| async move {
+            let tickets = cache.tickets(tiers, &key).await;
+            (asked, key, tickets)
+        });
+        tickets.buffered(TICKETS).collect().await
     }
 
     /// One request for each 500 prompts, one after the other, under one deadline.
@@ -55,8 +77,14 @@ impl GetPrompts {
             let mut batch = BatchRequest::new(entries.to_vec(), project.clone());
             batch.include_versions = self.include_versions;
             let call = Call::new(&GET_PROMPTS).segment("prompts").segment("batch").json(&batch)?;
+            let tiers = Arc::clone(&self.client.cache().tiers());
+            let expected = self.expected(&tiers, entries, project.as_ref()).await;
             let part = call.send_by::<BatchResponse>(&self.client, deadline).await?.data;
-            self.keep(entries, project.as_ref(), &part).await;
+            for (asked, key, tickets) in expected {
+                if let Some(prompt) = part.prompts.get(&asked) {
+                    self.client.cache().keep_prompt(&tiers, &key, prompt, tickets).await;
+                }
+            }
             whole.prompts.extend(part.prompts);
             whole.errors.extend(part.errors);
             whole.versions.extend(part.versions);

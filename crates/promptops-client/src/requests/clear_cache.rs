@@ -31,10 +31,7 @@ impl ClearCache {
     }
 
     async fn send(self) -> Result<(), Error> {
-        match self.client.cache() {
-            Some(cache) => cache.clear(self.prompt, self.version).await,
-            None => Ok(()),
-        }
+        self.client.cache().clear(self.prompt, self.version).await
     }
 }
 

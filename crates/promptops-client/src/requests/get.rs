@@ -6,7 +6,7 @@ use promptops_types::{Error, PromptResponse};
 
 use super::awaitable;
 use super::selection::{Selection, selection_setters};
-use crate::cache::{Read, fetch_alone, fresh};
+use crate::cache::{Landed, Read, fresh};
 use crate::call::Call;
 use crate::operation::GET_PROMPT;
 use crate::{Fetched, PromptOpsClient, Source};
@@ -46,18 +46,8 @@ impl fmt::Debug for Fallback {
 
 /// What is in the near tier is given at once. The rest is boxed: it is large, and a hit does not pay
 /// for moving it.
-async fn fetch(
-    client: PromptOpsClient,
-    id: String,
-    selection: Selection,
-) -> Result<Fetched<PromptResponse>, Error> {
-    let Some(mut key) = client.cache().map(|cache| cache.key(GET_PROMPT.name)) else {
-        return Box::pin(async move {
-            let call = selection.apply(&client, Call::prompt(&GET_PROMPT, &id))?;
-            fetch_alone(&client, call).await
-        })
-        .await;
-    };
+async fn land(client: PromptOpsClient, id: String, selection: Selection) -> Landed {
+    let mut key = client.cache().key(GET_PROMPT.name);
     key.prompt = Some(id);
     key.project.clone_from(&selection.project);
     if key.project.is_none() {
@@ -66,15 +56,15 @@ async fn fetch(
     key.selector.clone_from(&selection.version);
     key.rest.clone_from(&selection.key);
     if selection.use_cache
-        && let Some(fresh) = fresh(&client, &key)
+        && let Some(fresh) = fresh(&client.cache().tiers(), &client, &key)
     {
-        return fresh;
+        return Ok(fresh);
     }
     Box::pin(async move {
         let use_cache = selection.use_cache;
         let id = key.prompt.as_deref().unwrap_or_default();
         let call = selection.apply(&client, Call::prompt(&GET_PROMPT, id))?;
-        Read { key: Some(key), call, use_cache }.run(&client).await
+        Read { key, call, use_cache }.run::<PromptResponse>(&client).await
     })
     .await
 }
@@ -116,7 +106,8 @@ impl GetPrompt {
     /// It reads, so it can be dropped at any await.
     pub async fn fetch(self) -> Result<Fetched<PromptResponse>, Error> {
         let Self { client, id, selection, fallback } = self;
-        match (fetch(client, id, selection).await, fallback) {
+        let landed = land(client, id, selection).await;
+        match (landed.and_then(|landing| landing.fetched()), fallback) {
             (Err(error), Some(fallback)) => {
                 let (value, source) = (fallback.prompt(&error), Source::Fallback);
                 Ok(Fetched { value, source, age: Duration::ZERO, etag: None })
@@ -130,7 +121,12 @@ impl GetPrompt {
     }
 
     pub(super) async fn send(self) -> Result<Arc<PromptResponse>, Error> {
-        self.fetch().await.map(|fetched| fetched.value)
+        let Self { client, id, selection, fallback } = self;
+        let landed = land(client, id, selection).await;
+        match (landed.and_then(|landing| landing.value()), fallback) {
+            (Err(error), Some(fallback)) => Ok(fallback.prompt(&error)),
+            (value, _) => value,
+        }
     }
 }
 

@@ -46,7 +46,8 @@ impl ListModels {
         let key = call.key_by_query(&self.client);
         let call = call.query("use_cache", (!use_cache).then_some("false"));
         let read = Read { key, call, use_cache };
-        let catalogue = read.run::<ModelCatalogue>(&self.client).await?.value;
+        let catalogue: Arc<ModelCatalogue> =
+            read.run::<ModelCatalogue>(&self.client).await?.value()?;
         Ok(Arc::unwrap_or_clone(catalogue).models)
     }
 }

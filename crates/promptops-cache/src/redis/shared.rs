@@ -1,0 +1,260 @@
+//! What the calls and the tasks beside them share: whether Redis is used, and the steps with it.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use deadpool_redis::redis::{Cmd, Pipeline, RedisError, Value};
+use promptops_types::TimeSource;
+use tokio::sync::{Notify, watch};
+
+use super::clock::{STEP, within};
+use super::link::{Address, Link};
+use super::message::Sender;
+use super::names::Names;
+use crate::{CacheFailure, CacheScope, Invalidation, Listener};
+
+/// So many failures in a row, and Redis is left alone until it answers again.
+const MOST_FAILURES: u32 = 3;
+
+/// Most invalidations that wait for Redis to be back; beyond it, everything is forgotten then.
+const MOST_OWED: usize = 1000;
+
+/// Whether Redis is used.
+pub(super) enum State {
+    /// The first connection is being made.
+    Connecting,
+    Up(Vec<Link>),
+    /// It is left alone, and tried beside the calls. Why.
+    Away(String),
+}
+
+/// Numbers of what went wrong and of what was found.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) hits: AtomicU64,
+    pub(super) misses: AtomicU64,
+    pub(super) failures: AtomicU64,
+    /// Values that were deleted because they were no entries.
+    pub(super) discarded: AtomicU64,
+}
+
+pub(super) struct Shared {
+    pub(super) names: Names,
+    pub(super) address: Address,
+    pub(super) sender: Sender,
+    pub(super) time: Arc<dyn TimeSource>,
+    pub(super) counters: Counters,
+    pub(super) state: watch::Sender<State>,
+    /// Says that connections should be replaced, though they answer.
+    pub(super) doubted: Notify,
+    next: AtomicUsize,
+    failed_in_a_row: AtomicU32,
+    /// What could not be invalidated yet.
+    owed: Mutex<Vec<Invalidation>>,
+    listeners: Mutex<Vec<(CacheScope, Weak<Listener>)>>,
+    pub(super) listener_came: Notify,
+    /// Since when the subscription stands, in microseconds of `time`; negative where it does not.
+    subscribed_at: AtomicI64,
+}
+
+/// An answer, or why there is none.
+pub(super) type Answer<T> = Result<T, CacheFailure>;
+
+pub(super) fn failure(message: impl Into<String>) -> CacheFailure {
+    CacheFailure::new("redis", message)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(super) fn new(
+        names: Names,
+        address: Address,
+        sender: Sender,
+        time: Arc<dyn TimeSource>,
+    ) -> Self {
+        Self {
+            names,
+            address,
+            sender,
+            time,
+            counters: Counters::default(),
+            state: watch::channel(State::Connecting).0,
+            doubted: Notify::new(),
+            next: AtomicUsize::new(0),
+            failed_in_a_row: AtomicU32::new(0),
+            owed: Mutex::default(),
+            listeners: Mutex::default(),
+            listener_came: Notify::new(),
+            subscribed_at: AtomicI64::new(-1),
+        }
+    }
+
+    /// A connection. Only the first one is waited for, as long as for any step.
+    pub(super) async fn link(&self) -> Answer<Link> {
+        if let Some(known) = self.known_link() {
+            return known;
+        }
+        let mut state = self.state.subscribe();
+        let connected = state.wait_for(|state| !matches!(state, State::Connecting));
+        // A closed channel is not possible here: the sender is ours.
+        let _ = within(STEP, connected).await;
+        self.known_link().unwrap_or_else(|| Err(failure(format!("no connection in {STEP:?}"))))
+    }
+
+    fn known_link(&self) -> Option<Answer<Link>> {
+        match &*self.state.borrow() {
+            State::Connecting => None,
+            State::Up(links) => {
+                let link = links.get(self.next.fetch_add(1, Relaxed) % links.len().max(1))?;
+                Some(Ok(link.clone()))
+            }
+            State::Away(reason) => Some(Err(failure(format!("left alone for now: {reason}")))),
+        }
+    }
+
+    pub(super) async fn command(&self, link: &mut Link, command: &Cmd) -> Answer<Value> {
+        match within(STEP, link.command(command)).await {
+            Some(Ok(Value::ServerError(error))) => Err(self.refused(&error.into())),
+            Some(Ok(value)) => {
+                self.succeeded();
+                Ok(value)
+            }
+            Some(Err(error)) => Err(self.refused(&error)),
+            None => Err(self.silent()),
+        }
+    }
+
+    /// The answers of a pipeline, if every one is good.
+    pub(super) async fn pipeline(&self, link: &mut Link, pipe: &Pipeline) -> Answer<Vec<Value>> {
+        match within(STEP, link.pipeline(pipe)).await {
+            Some(Ok(values)) => {
+                let refused = values.iter().find_map(|value| match value {
+                    Value::ServerError(error) => Some(error.clone()),
+                    _ => None,
+                });
+                if let Some(error) = refused {
+                    return Err(self.refused(&error.into()));
+                }
+                self.succeeded();
+                Ok(values)
+            }
+            Some(Err(error)) => Err(self.refused(&error)),
+            None => Err(self.silent()),
+        }
+    }
+
+    fn succeeded(&self) {
+        if self.failed_in_a_row.load(Relaxed) != 0 {
+            self.failed_in_a_row.store(0, Relaxed);
+        }
+    }
+
+    /// Takes note that a step failed, and leaves Redis alone when it is time to.
+    fn failed(&self, reason: String, is_broken: bool) -> CacheFailure {
+        self.counters.failures.fetch_add(1, Relaxed);
+        if is_broken || self.failed_in_a_row.fetch_add(1, Relaxed) + 1 >= MOST_FAILURES {
+            self.leave_alone(&reason);
+        }
+        failure(reason)
+    }
+
+    fn silent(&self) -> CacheFailure {
+        self.failed(format!("no answer in {STEP:?}"), false)
+    }
+
+    fn refused(&self, error: &RedisError) -> CacheFailure {
+        let is_server = error.code().is_some();
+        let reason = error.to_string();
+        match error.code() {
+            // It answers; what is refused is this one command. After a failover it may be another
+            // server that ought to be talked to.
+            Some("READONLY" | "MISCONF") => {
+                self.counters.failures.fetch_add(1, Relaxed);
+                self.doubted.notify_one();
+                failure(reason)
+            }
+            Some("OOM" | "WRONGTYPE") => {
+                self.counters.failures.fetch_add(1, Relaxed);
+                failure(reason)
+            }
+            _ => self.failed(reason, !is_server),
+        }
+    }
+
+    /// Uses Redis no more until it answers again.
+    pub(super) fn leave_alone(&self, reason: &str) {
+        self.failed_in_a_row.store(0, Relaxed);
+        self.state.send_if_modified(|state| {
+            let is_up = matches!(state, State::Up(_));
+            if is_up {
+                tracing::warn!(%reason, "the cache in redis is left alone until it answers again");
+                *state = State::Away(reason.to_owned());
+            }
+            is_up
+        });
+    }
+
+    /// Remembers what could not be invalidated: until it is, Redis is not read.
+    pub(super) fn owe(&self, what: &Invalidation) {
+        let mut owed = lock(&self.owed);
+        if !owed.contains(what) {
+            owed.push(what.clone());
+        }
+        if owed.len() > MOST_OWED {
+            let mut everything: Vec<Invalidation> = Vec::new();
+            for one in owed.drain(..) {
+                let one = Invalidation::Everything(one.scope().clone());
+                if !everything.contains(&one) {
+                    everything.push(one);
+                }
+            }
+            *owed = everything;
+        }
+        drop(owed);
+        self.leave_alone("something could not be invalidated");
+    }
+
+    pub(super) fn owed(&self) -> Vec<Invalidation> {
+        lock(&self.owed).clone()
+    }
+
+    /// Crosses off what has been invalidated.
+    pub(super) fn paid(&self, what: &[Invalidation]) {
+        lock(&self.owed).retain(|owed| !what.contains(owed));
+    }
+
+    pub(super) fn listen(&self, scope: &CacheScope, listener: Weak<Listener>) {
+        let mut listeners = lock(&self.listeners);
+        listeners.retain(|(_, listener)| listener.strong_count() > 0);
+        listeners.push((scope.clone(), listener));
+        self.listener_came.notify_one();
+    }
+
+    pub(super) fn has_listener(&self) -> bool {
+        lock(&self.listeners).iter().any(|(_, listener)| listener.strong_count() > 0)
+    }
+
+    /// The listeners of a scope, by its digest.
+    pub(super) fn listeners(&self, digest: &[u8; 32]) -> Vec<(CacheScope, Arc<Listener>)> {
+        let mut listeners = lock(&self.listeners);
+        listeners.retain(|(_, listener)| listener.strong_count() > 0);
+        let of_scope = listeners.iter().filter(|(scope, _)| scope.digest() == digest);
+        of_scope.filter_map(|(scope, told)| Some((scope.clone(), told.upgrade()?))).collect()
+    }
+
+    pub(super) fn set_subscribed(&self, is_up: bool) {
+        let now = i64::try_from(self.time.coarse().as_micros()).unwrap_or(i64::MAX);
+        self.subscribed_at.store(if is_up { now } else { -1 }, Relaxed);
+    }
+
+    /// How long the subscription has stood, if it does.
+    pub(super) fn subscribed_for(&self) -> Option<Duration> {
+        let at = u64::try_from(self.subscribed_at.load(Relaxed)).ok()?;
+        Some(self.time.coarse().saturating_sub(Duration::from_micros(at)))
+    }
+}

@@ -1,0 +1,373 @@
+//! What goes on beside the calls: connecting, writing and listening.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::time::Duration;
+
+use deadpool_redis::redis::{Value, cmd, pipe};
+use futures_util::StreamExt;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{Mutex, oneshot};
+
+use super::clock::{STEP, sleep, within};
+use super::link::{Held, Link};
+use super::message::{self, Message};
+use super::shared::{Answer, Shared, State, failure};
+use super::value::{self, Times};
+use crate::{CacheKey, Entry, Invalidation, Ticket};
+
+/// Most writes that wait.
+const QUEUE: usize = 1024;
+
+/// Most bytes of writes that wait.
+const QUEUE_BYTES: usize = 32 * 1024 * 1024;
+
+/// Most writes of one round trip.
+const BATCH: usize = 32;
+
+/// Largest answer that is kept.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// Shortest and longest wait before Redis is tried again.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// How often connections that answer are replaced, at most, because they only refuse writes.
+const DOUBT: Duration = Duration::from_secs(5);
+
+/// How often the subscription is asked whether it still stands.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How long a generation is kept after it was last used: longer than any entry of it.
+const GENERATION_SECONDS: u64 = 60 * 24 * 3600;
+
+/// An entry on its way to Redis.
+pub(super) struct Write {
+    pub(super) key: CacheKey,
+    pub(super) fingerprint: [u8; 32],
+    pub(super) entry: Entry,
+    pub(super) ticket: Ticket,
+    pub(super) times: Times,
+    /// How long it is kept.
+    pub(super) life: Duration,
+}
+
+enum Job {
+    Write(Box<Write>),
+    Flush(oneshot::Sender<()>),
+}
+
+/// Writes that wait: a bounded queue.
+pub(super) struct Queue {
+    sender: Sender<Job>,
+    receiver: Mutex<Receiver<Job>>,
+    bytes: AtomicUsize,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        let (sender, receiver) = channel(QUEUE);
+        Self { sender, receiver: Mutex::new(receiver), bytes: AtomicUsize::new(0) }
+    }
+
+    /// Takes a write, or says that it is not kept.
+    pub(super) fn push(&self, write: Write) -> Answer<()> {
+        let bytes = write.entry.body().len();
+        if bytes > MOST_BYTES {
+            return Err(failure(format!("{bytes} bytes are too much for one entry")));
+        }
+        if self.bytes.fetch_add(bytes, Relaxed) + bytes > QUEUE_BYTES
+            || self.sender.try_send(Job::Write(Box::new(write))).is_err()
+        {
+            self.bytes.fetch_sub(bytes, Relaxed);
+            return Err(failure("too many writes wait; this one is not kept"));
+        }
+        Ok(())
+    }
+
+    /// Waits until what was pushed has been written, or has failed to.
+    pub(super) async fn flush(&self) -> Answer<()> {
+        let (done, is_done) = oneshot::channel();
+        let flushed = async {
+            self.sender.send(Job::Flush(done)).await.ok()?;
+            is_done.await.ok()
+        };
+        let flushed = within(STEP * 10, flushed).await.flatten();
+        flushed.ok_or_else(|| failure("what waits is not written"))
+    }
+}
+
+/// All of it, until the runtime ends or the cache is dropped.
+pub(super) async fn run(shared: Arc<Shared>, queue: Arc<Queue>, is_running: Arc<AtomicBool>) {
+    let _ended = Ended { shared: Arc::clone(&shared), is_running };
+    tokio::join!(connect(&shared), write(&shared, &queue), listen(&shared));
+}
+
+/// Connections die with the runtime that they were made in: the next call begins anew.
+struct Ended {
+    shared: Arc<Shared>,
+    is_running: Arc<AtomicBool>,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.shared.set_subscribed(false);
+        self.shared.state.send_replace(State::Connecting);
+        self.is_running.store(false, Relaxed);
+    }
+}
+
+/// Keeps connections: makes them, and makes others when they no longer do.
+async fn connect(shared: &Shared) {
+    let mut state = shared.state.subscribe();
+    let mut wait = SHORTEST_WAIT;
+    let mut held: Option<Held> = None;
+    loop {
+        let fresh = match shared.address.connect().await {
+            Ok(fresh) => match check(shared, &fresh).await {
+                Ok(()) => Ok(fresh),
+                Err(reason) => {
+                    fresh.discard();
+                    Err(reason)
+                }
+            },
+            Err(reason) => Err(reason),
+        };
+        match fresh {
+            Ok(fresh) => {
+                shared.state.send_replace(State::Up(fresh.links()));
+                if let Some(old) = held.replace(fresh) {
+                    old.discard();
+                }
+                if shared.owed().is_empty() {
+                    tracing::debug!("the cache in redis is in use");
+                    let up = std::pin::pin!(state.wait_for(|state| !matches!(state, State::Up(_))));
+                    tokio::select! {
+                        _ = up => wait = SHORTEST_WAIT,
+                        () = async { sleep(DOUBT).await; shared.doubted.notified().await } => {
+                            // Those there are go on while others are made.
+                            continue;
+                        }
+                    }
+                } else {
+                    // Something came in between.
+                    shared.leave_alone("something could not be invalidated");
+                }
+            }
+            Err(reason) => {
+                tracing::debug!(%reason, "the cache in redis cannot be reached");
+                shared.state.send_replace(State::Away(reason));
+            }
+        }
+        if let Some(old) = held.take() {
+            old.discard();
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// Whether new connections can be used. What is no longer true there must not be read: that is told
+/// before anybody reads.
+async fn check(shared: &Shared, fresh: &Held) -> Result<(), String> {
+    let Some(mut link) = fresh.links().into_iter().next() else { return Ok(()) };
+    let well = within(STEP, link.command(&cmd("PING"))).await;
+    well.ok_or("no answer to PING")?.map_err(|error| error.to_string())?;
+    let owed = shared.owed();
+    for what in &owed {
+        invalidate(shared, &mut link, what).await.map_err(|error| error.to_string())?;
+    }
+    shared.paid(&owed);
+    Ok(())
+}
+
+/// A generation that there has never been.
+fn new_generation() -> u64 {
+    uuid::Uuid::new_v4().as_u64_pair().0
+}
+
+/// The generation to propose where there is none.
+pub(super) fn proposed() -> u64 {
+    new_generation()
+}
+
+/// Forgets, by new generations: entries of the old ones are there no more. Then tells others.
+pub(super) async fn invalidate(
+    shared: &Shared,
+    link: &mut Link,
+    what: &Invalidation,
+) -> Answer<()> {
+    let names = &shared.names;
+    let scope = what.scope();
+    let mut generations = Vec::new();
+    match what {
+        Invalidation::Key(key) => {
+            let entry = names.entry(key, &key.fingerprint());
+            return shared.command(link, cmd("UNLINK").arg(entry)).await.map(drop);
+        }
+        Invalidation::Everything(_) => generations.push(names.scope(scope)),
+        Invalidation::Lists(_) => generations.push(names.group(scope, None)),
+        Invalidation::Prompt { prompt, .. } => {
+            generations.push(names.group(scope, Some(prompt)));
+            let aliases = cmd("SMEMBERS").arg(names.aliases(scope, prompt)).to_owned();
+            if let Value::Array(aliases) | Value::Set(aliases) =
+                shared.command(link, &aliases).await?
+            {
+                for alias in aliases {
+                    if let Value::BulkString(alias) = alias
+                        && let Ok(alias) = String::from_utf8(alias)
+                    {
+                        generations.push(names.group(scope, Some(&alias)));
+                    }
+                }
+            }
+        }
+    }
+    let mut bump = pipe();
+    for name in generations {
+        bump.cmd("SET").arg(name).arg(new_generation()).arg("EX").arg(GENERATION_SECONDS);
+    }
+    shared.pipeline(link, &bump).await?;
+    if let Some(message) = message::encode(shared.sender, what) {
+        let publish = cmd("PUBLISH").arg(names.channel()).arg(message).to_owned();
+        shared.command(link, &publish).await?;
+    }
+    Ok(())
+}
+
+/// Writes what waits, many at once.
+async fn write(shared: &Shared, queue: &Queue) {
+    let mut receiver = queue.receiver.lock().await;
+    let mut jobs = Vec::with_capacity(BATCH);
+    while receiver.recv_many(&mut jobs, BATCH).await > 0 {
+        let mut flushed = Vec::new();
+        let mut writes = Vec::new();
+        for job in jobs.drain(..) {
+            match job {
+                Job::Write(write) => writes.push(write),
+                Job::Flush(done) => flushed.push(done),
+            }
+        }
+        let bytes = writes.iter().map(|write| write.entry.body().len()).sum();
+        write_all(shared, &writes).await;
+        queue.bytes.fetch_sub(bytes, Relaxed);
+        for done in flushed {
+            let _ = done.send(());
+        }
+    }
+}
+
+async fn write_all(shared: &Shared, writes: &[Box<Write>]) {
+    if writes.is_empty() {
+        return;
+    }
+    let Ok(mut link) = shared.link().await else { return };
+    // In a cluster one pipeline is of one slot, and so of one scope.
+    for of_scope in writes.chunk_by(|one, next| one.key.scope == next.key.scope) {
+        let mut pipeline = pipe();
+        for write in of_scope {
+            add(shared, &mut pipeline, write);
+        }
+        if let Err(failure) = shared.pipeline(&mut link, &pipeline).await {
+            tracing::debug!(%failure, "entries were not written");
+            if failure.to_string().contains("WRONGTYPE") {
+                mend(shared, &mut link, of_scope).await;
+            }
+        }
+    }
+}
+
+/// What writes an entry: its generations, if they are not there, the entry, and which names it has.
+fn add(shared: &Shared, pipeline: &mut deadpool_redis::redis::Pipeline, write: &Write) {
+    let (names, key) = (&shared.names, &write.key);
+    let prompt = key.prompt.as_deref();
+    let generations = [
+        (names.scope(&key.scope), write.ticket.0),
+        (names.group(&key.scope, prompt), write.ticket.1),
+    ];
+    for (name, generation) in &generations {
+        pipeline.cmd("SET").arg(name).arg(*generation).arg("NX").arg("EX").arg(GENERATION_SECONDS);
+        pipeline.cmd("EXPIRE").arg(name).arg(GENERATION_SECONDS);
+    }
+    let value = value::encode(&write.fingerprint, &write.entry, write.ticket, write.times);
+    let name = names.entry(key, &write.fingerprint);
+    let life = write.life.as_secs().max(1);
+    pipeline.cmd("SET").arg(name).arg(value).arg("EX").arg(life);
+    let Some((told, asked)) = write.entry.names().zip(prompt) else { return };
+    for other in [&told.id, &told.slug] {
+        if other != asked {
+            let aliases = names.aliases(&key.scope, other);
+            pipeline.cmd("SADD").arg(&aliases).arg(asked);
+            pipeline.cmd("EXPIRE").arg(aliases).arg(GENERATION_SECONDS);
+        }
+    }
+}
+
+/// Deletes what is there of another type: somebody else wrote it, and nothing can be kept beside it.
+async fn mend(shared: &Shared, link: &mut Link, writes: &[Box<Write>]) {
+    let mut unlink = cmd("UNLINK");
+    for write in writes {
+        let (names, key) = (&shared.names, &write.key);
+        unlink.arg(names.entry(key, &write.fingerprint));
+        unlink.arg(names.group(&key.scope, key.prompt.as_deref()));
+        if let Some(told) = write.entry.names() {
+            unlink.arg(names.aliases(&key.scope, &told.id));
+            unlink.arg(names.aliases(&key.scope, &told.slug));
+        }
+    }
+    if let Some(write) = writes.first() {
+        unlink.arg(shared.names.scope(&write.key.scope));
+    }
+    if shared.command(link, &unlink).await.is_ok() {
+        shared.counters.discarded.fetch_add(1, Relaxed);
+    }
+}
+
+/// Hears what other processes invalidate, while anybody here wants to know.
+async fn listen(shared: &Shared) {
+    let mut wait = SHORTEST_WAIT;
+    loop {
+        while !shared.has_listener() {
+            shared.listener_came.notified().await;
+        }
+        match shared.address.subscribe(&shared.names.channel()).await {
+            Ok(pub_sub) => {
+                wait = SHORTEST_WAIT;
+                shared.set_subscribed(true);
+                let (mut sink, mut messages) = pub_sub.split();
+                loop {
+                    tokio::select! {
+                        message = messages.next() => match message {
+                            Some(message) => heard(shared, message.get_payload_bytes()),
+                            None => break,
+                        },
+                        () = sleep(HEARTBEAT) => {
+                            let answered = within(HEARTBEAT, sink.ping::<Value>()).await;
+                            if answered.is_none_or(|answer| answer.is_err()) {
+                                break;
+                            }
+                        }
+                    }
+                }
+                shared.set_subscribed(false);
+                tracing::debug!("what other processes invalidate is not heard for now");
+            }
+            Err(reason) => tracing::debug!(%reason, "cannot subscribe to invalidations"),
+        }
+        sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+fn heard(shared: &Shared, message: &[u8]) {
+    let Some(message) = Message::read(message) else { return };
+    let listeners = shared.listeners(&message.digest);
+    // What was told by this cache is known to who told it; others may share it.
+    if message.sender == shared.sender && listeners.len() < 2 {
+        return;
+    }
+    for (scope, listener) in listeners {
+        listener(&message.of(&scope));
+    }
+}
