@@ -49,12 +49,9 @@ fn memory(entries: usize) -> MemoryCache {
     MemoryCache::new(entries, 1 << 30, Arc::new(SystemTime))
 }
 
-fn put(runtime: &tokio::runtime::Runtime, memory: &MemoryCache, key: &CacheKey) {
+fn put(memory: &MemoryCache, key: &CacheKey) {
     let entry = Entry::decoded(EntryKind::Moving, prompt(), 2000);
-    runtime.block_on(async {
-        let ticket = memory.get(key).await.unwrap().ticket;
-        memory.put(key, &entry, ticket).await.unwrap();
-    });
+    memory.keep(key, &entry.into(), memory.read(key).1);
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -77,24 +74,27 @@ fn each(times: usize, mut run: impl FnMut(usize)) -> f64 {
 fn hot_key() {
     let runtime = runtime();
     let floor = Mutex::new(LruCache::new(ENTRIES.try_into().unwrap()));
+    let by_key = Mutex::new(LruCache::new(ENTRIES.try_into().unwrap()));
     let (quick, moka) = (quick_cache::sync::Cache::new(ENTRIES), moka::sync::Cache::new(1000));
     let (ours, freshness) = (memory(ENTRIES), Freshness::new(&CacheConfig::default()));
     for number in 0..500 {
         floor.lock().put(name(number), prompt());
+        by_key.lock().put(key(number), prompt());
         quick.insert(name(number), prompt());
         moka.insert(name(number), prompt());
-        put(&runtime, &ours, &key(number));
+        put(&ours, &key(number));
     }
     let client = PromptOpsClient::builder().base_url("sqlite::memory:").build().unwrap();
     runtime.block_on(async {
         client.create_prompt(NewPrompt::new("Greeting", "Hello {{ name }}!")).await.unwrap();
     });
     let (hot, hot_key) = (name(7), key(7));
-    let mut rounds: [Vec<f64>; 5] = Default::default();
+    let mut rounds: [Vec<f64>; 6] = Default::default();
     for _ in 0..ROUNDS {
         rounds[0].push(each(GETS, |_| drop(black_box(floor.lock().get(hot.as_str()).cloned()))));
         rounds[1].push(each(GETS, |_| drop(black_box(quick.get(hot.as_str())))));
         rounds[2].push(each(GETS, |_| drop(black_box(moka.get(hot.as_str())))));
+        rounds[5].push(each(GETS, |_| drop(black_box(by_key.lock().get(&hot_key).cloned()))));
         rounds[3].push(each(GETS, |_| {
             let found = ours.look_up(&hot_key).unwrap();
             assert_eq!(freshness.judge(&found, || 0.5), Use::Fresh);
@@ -116,6 +116,7 @@ fn hot_key() {
     for (what, ours, target) in [
         ("cached get, hot key, 1 thread: quick_cache", 1, None),
         ("cached get, hot key, 1 thread: moka", 2, None),
+        ("cached get, hot key, 1 thread: lru with our keys, behind the same Mutex", 5, None),
         ("cached get, hot key, 1 thread: MemoryCache, with ttl and counters", 3, Some(1.5)),
         ("cached get, hot key, 1 thread: client.get_prompt(…).await", 4, Some(1.5)),
     ] {
@@ -125,12 +126,11 @@ fn hot_key() {
 
 /// The same by two threads, each a key of its own.
 fn two_threads() {
-    let runtime = runtime();
     let floor = Mutex::new(LruCache::new(ENTRIES.try_into().unwrap()));
     let ours = memory(ENTRIES);
     for number in 0..500 {
         floor.lock().put(name(number), prompt());
-        put(&runtime, &ours, &key(number));
+        put(&ours, &key(number));
     }
     let by_two = |get: &(dyn Fn(usize) + Sync)| {
         std::thread::scope(|scope| {
@@ -153,7 +153,6 @@ fn two_threads() {
 
 /// A new key each time, in a cache that is full.
 fn insert() {
-    let runtime = runtime();
     let (mut theirs, mut own) = (Vec::new(), Vec::new());
     let value = prompt();
     for _ in 0..ROUNDS {
@@ -165,17 +164,8 @@ fn insert() {
         let ours = memory(ENTRIES);
         let keys: Vec<_> = (0..20_000).map(key).collect();
         let entry = Entry::decoded(EntryKind::Moving, Arc::clone(&value), 2000);
-        own.push(runtime.block_on(async {
-            let ticket = ours.get(&keys[0]).await.unwrap().ticket;
-            let started = SystemTime.monotonic();
-            for key in &keys {
-                ours.put(key, &entry, ticket).await.unwrap();
-            }
-            let taken = SystemTime.monotonic().saturating_sub(started);
-            #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-            let each = taken.as_secs_f64() * 1e9 / keys.len() as f64;
-            each
-        }));
+        let (entry, ticket) = (entry.into(), ours.read(&keys[0]).1);
+        own.push(each(keys.len(), |number| ours.keep(&keys[number], &entry, ticket)));
     }
     assert!(median(theirs.clone()) > 0.0);
     let target = Some(Target::AtMost(1.5));

@@ -312,9 +312,7 @@ impl MemoryCache {
         // The upper half of a product instead of a remainder (Lemire, Fast Random Integer Generation in
         // an Interval, 2019), by other bits than those that choose the slot.
         let high = hash.rotate_left(20) >> 32;
-        #[expect(clippy::cast_possible_truncation, reason = "below the number of parts")]
-        let at = (high * self.in_use.load(Relaxed) as u64 >> 32) as usize;
-        at
+        ((high * self.in_use.load(Relaxed) as u64) >> 32) as usize
     }
 
     /// Most entries and bytes of a part: all of them together make up the whole.

@@ -21,7 +21,7 @@ use promptops_types::{CacheConfig, CacheStats, Error, Secret, SystemTime, TimeSo
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use self::link::Address;
+use self::link::{Address, Link};
 use self::names::Names;
 use self::shared::{Shared, failure};
 use self::tasks::{Queue, Write, proposed};
@@ -176,66 +176,62 @@ impl RedisCache {
         self.shared.time.now().unix_micros()
     }
 
-    /// Deletes what is no entry.
-    async fn discard(&self, link: &mut link::Link, name: &str) {
-        self.shared.counters.discarded.fetch_add(1, Relaxed);
+    /// Deletes what is not what it should be.
+    async fn discard(&self, link: &mut Link, names: &[&String]) {
+        self.shared.counters.discarded.fetch_add(names.len() as u64, Relaxed);
         // Whether it works or not, it was a miss.
-        let _ = self.shared.command(link, cmd("UNLINK").arg(name)).await;
+        let _ = self.shared.command(link, cmd("UNLINK").arg(names)).await;
     }
+}
 
-    /// A generation as it was read, or one to propose where there is none.
-    async fn generation(&self, link: &mut link::Link, name: &str, read: &Value) -> (u64, bool) {
-        if let Value::BulkString(text) = read {
+/// A generation as it was read. None where there is none; an error where there is something else.
+fn generation(read: &Value) -> Result<Option<u64>, ()> {
+    match read {
+        Value::BulkString(text) => {
             let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-            if let Some(number) = number {
-                return (number, true);
-            }
-            self.discard(link, name).await;
+            number.map(Some).ok_or(())
         }
-        (proposed(), false)
+        _ => Ok(None),
     }
 }
 
 impl CacheBackend for RedisCache {
     async fn get(&self, key: &CacheKey) -> Result<Reading, CacheFailure> {
         self.run()?;
+        let (names, fingerprint) = (&self.shared.names, key.fingerprint());
+        let group = names.group(&key.scope, key.prompt.as_deref());
+        let asked = [names.entry(key, &fingerprint), names.scope(&key.scope), group];
         let mut link = self.shared.link().await?;
-        let fingerprint = key.fingerprint();
-        let names = &self.shared.names;
-        let name = names.entry(key, &fingerprint);
-        let generations = [names.scope(&key.scope), names.group(&key.scope, key.prompt.as_deref())];
-        let read = cmd("MGET").arg(&name).arg(&generations).to_owned();
-        let (entry, scope, group) = match self.shared.command(&mut link, &read).await? {
-            Value::Array(values) => match <[Value; 3]>::try_from(values) {
-                Ok([entry, scope, group]) => (entry, scope, group),
-                Err(_) => return Err(failure("an answer to MGET that is none")),
-            },
-            _ => return Err(failure("an answer to MGET that is none")),
+        let read = self.shared.command(&mut link, cmd("MGET").arg(&asked)).await?;
+        let Value::Array(values) = read else { return Err(failure("an answer that is no list")) };
+        let Ok([entry, scope, group]) = <[Value; 3]>::try_from(values) else {
+            return Err(failure("an answer that is not as long as the question"));
         };
-        let (scope, knows_scope) = self.generation(&mut link, &generations[0], &scope).await;
-        let (group, knows_group) = self.generation(&mut link, &generations[1], &group).await;
-        let ticket = Ticket(scope, group);
-        let found = match entry {
-            Value::BulkString(value) => {
-                match value::decode(&Bytes::from(value), &fingerprint, self.now()) {
+        let (scope, group) = (generation(&scope), generation(&group));
+        let mut unusable = Vec::new();
+        let mut found = None;
+        if let Value::BulkString(value) = entry {
+            match value::decode(&Bytes::from(value), &fingerprint, self.now()) {
+                Ok(stored) => {
                     // An entry of another generation was invalidated.
-                    Ok(stored) => {
-                        let is_valid = knows_scope && knows_group && stored.ticket == ticket;
-                        is_valid.then_some(stored.aged)
-                    }
-                    Err(Flaw::Untimely) => None,
-                    Err(Flaw::Unusable) => {
-                        self.discard(&mut link, &name).await;
-                        None
-                    }
+                    let Ticket(of_scope, of_group) = stored.ticket;
+                    let is_valid = scope == Ok(Some(of_scope)) && group == Ok(Some(of_group));
+                    found = is_valid.then_some(stored.aged);
                 }
+                Err(Flaw::Untimely) => {}
+                Err(Flaw::Unusable) => unusable.push(&asked[0]),
             }
-            _ => None,
-        };
+        }
+        unusable.extend(scope.is_err().then_some(&asked[1]));
+        unusable.extend(group.is_err().then_some(&asked[2]));
+        if !unusable.is_empty() {
+            self.discard(&mut link, &unusable).await;
+        }
         let counters = &self.shared.counters;
         let counter = if found.is_some() { &counters.hits } else { &counters.misses };
         counter.fetch_add(1, Relaxed);
-        Ok(Reading { found, ticket })
+        let or_new = |read: Result<Option<u64>, ()>| read.ok().flatten().unwrap_or_else(proposed);
+        Ok(Reading { found, ticket: Ticket(or_new(scope), or_new(group)) })
     }
 
     /// Takes the entry into the queue; that it was kept can be seen after [`flush`](Self::flush).

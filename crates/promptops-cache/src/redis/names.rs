@@ -1,7 +1,8 @@
 //! What things are called in Redis.
 //!
 //! Everything of a scope has the scope in braces, so that a cluster keeps it in one place: what belongs
-//! together is read by one command.
+//! together is read by one command. Digests are cut short: an entry holds its whole fingerprint, and two
+//! prompts of one generation are only forgotten together.
 
 use promptops_types::Error;
 use sha2::{Digest, Sha256};
@@ -32,7 +33,7 @@ impl Names {
     }
 
     fn of(&self, scope: &CacheScope, kind: &str, rest: &[u8]) -> String {
-        let digest = &scope.digest()[..16];
+        let digest = &scope.digest()[..8];
         let mut name =
             String::with_capacity(self.prefix.len() + 2 * (digest.len() + rest.len()) + 6);
         name.push_str(&self.prefix);
@@ -46,7 +47,7 @@ impl Names {
 
     /// An entry.
     pub(super) fn entry(&self, key: &CacheKey, fingerprint: &[u8; 32]) -> String {
-        self.of(&key.scope, ":e:", fingerprint)
+        self.of(&key.scope, ":e:", &fingerprint[..16])
     }
 
     /// The generation of everything in a scope.
@@ -57,14 +58,14 @@ impl Names {
     /// The generation of a prompt's entries, by one of its names; of lists, without one.
     pub(super) fn group(&self, scope: &CacheScope, prompt: Option<&str>) -> String {
         match prompt {
-            Some(prompt) => self.of(scope, ":p:", &Sha256::digest(prompt)[..16]),
+            Some(prompt) => self.of(scope, ":p:", &Sha256::digest(prompt)[..8]),
             None => self.of(scope, ":l", &[]),
         }
     }
 
     /// The other names by which entries of a prompt were asked for.
     pub(super) fn aliases(&self, scope: &CacheScope, prompt: &str) -> String {
-        self.of(scope, ":n:", &Sha256::digest(prompt)[..16])
+        self.of(scope, ":n:", &Sha256::digest(prompt)[..8])
     }
 }
 
