@@ -5,7 +5,7 @@
 mod row;
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use lru::LruCache;
@@ -39,8 +39,10 @@ fn prompt() -> Arc<PromptResponse> {
 }
 
 fn key(number: usize) -> CacheKey {
-    let scope = CacheScope::new("https://registry.example/v1", Some(&"po_key".into()));
-    let mut key = CacheKey::new(scope, "get_prompt");
+    // Shared by all keys, as a client has it.
+    static SCOPE: LazyLock<CacheScope> =
+        LazyLock::new(|| CacheScope::new("https://registry.example/v1", Some(&"po_key".into())));
+    let mut key = CacheKey::new(SCOPE.clone(), "get_prompt");
     key.prompt = Some(name(number));
     key
 }

@@ -12,7 +12,6 @@ use sha2::{Digest, Sha256};
 #[derive(Clone)]
 pub struct CacheScope(Arc<Scope>);
 
-#[derive(PartialEq, Eq)]
 struct Scope {
     registry: String,
     credential: [u8; 32],
@@ -57,7 +56,7 @@ impl CacheScope {
 
 impl PartialEq for CacheScope {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+        Arc::ptr_eq(&self.0, &other.0) || self.0.digest == other.0.digest
     }
 }
 
@@ -77,7 +76,7 @@ impl fmt::Debug for CacheScope {
 
 /// What an entry is of. Its parts are compared one by one, never as a joined text, so no two that
 /// differ are ever the same.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheKey {
     /// Whose entry it is.
     pub scope: CacheScope,
@@ -100,6 +99,18 @@ impl CacheKey {
         Self { scope, operation, prompt: None, project: None, selector: None, rest: None }
     }
 
+    /// The same key, borrowed.
+    pub fn borrowed(&self) -> CacheKeyRef<'_> {
+        CacheKeyRef {
+            scope: &self.scope,
+            operation: self.operation,
+            prompt: self.prompt.as_deref(),
+            project: self.project.as_deref(),
+            selector: self.selector.as_deref(),
+            rest: self.rest.as_deref(),
+        }
+    }
+
     /// SHA-256 over every part with its length: the name of the entry outside the process.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
@@ -116,6 +127,63 @@ impl CacheKey {
             part(text.as_deref().map(str::as_bytes));
         }
         hasher.finalize().into()
+    }
+}
+
+impl Hash for CacheKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.borrowed().hash(state);
+    }
+}
+
+/// A [`CacheKey`] of parts that are somebody else's: to look something up, none has to be copied.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the parts of a `CacheKey`")]
+pub struct CacheKeyRef<'k> {
+    pub scope: &'k CacheScope,
+    pub operation: &'static str,
+    pub prompt: Option<&'k str>,
+    pub project: Option<&'k str>,
+    pub selector: Option<&'k str>,
+    pub rest: Option<&'k str>,
+}
+
+impl CacheKeyRef<'_> {
+    fn parts(&self) -> [Option<&str>; 4] {
+        [self.prompt, self.project, self.selector, self.rest]
+    }
+
+    /// The key with parts of its own.
+    pub fn to_key(&self) -> CacheKey {
+        let [prompt, project, selector, rest] = self.parts().map(|part| part.map(str::to_owned));
+        let (scope, operation) = (self.scope.clone(), self.operation);
+        CacheKey { scope, operation, prompt, project, selector, rest }
+    }
+}
+
+impl PartialEq for CacheKeyRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        // What differs most often is compared first.
+        self.parts() == other.parts()
+            && (std::ptr::eq(self.operation, other.operation) || self.operation == other.operation)
+            && self.scope == other.scope
+    }
+}
+
+impl Eq for CacheKeyRef<'_> {}
+
+/// Quick rather than thorough, since equal hashes are compared: it leaves the operation out, and where
+/// one part ends and the next begins.
+impl Hash for CacheKeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut which = 0;
+        for part in self.parts() {
+            which = which << 1 | u64::from(part.is_some());
+            if let Some(part) = part {
+                state.write(part.as_bytes());
+            }
+        }
+        state.write_u64(self.scope.0.hash ^ which);
     }
 }
 

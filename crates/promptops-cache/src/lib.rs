@@ -19,7 +19,7 @@ pub use backend::{
 pub use entry::{Entry, EntryKind, Names};
 pub use flight::{Role, SingleFlight};
 pub use freshness::{Freshness, Use};
-pub use key::{CacheKey, CacheScope};
+pub use key::{CacheKey, CacheKeyRef, CacheScope};
 #[cfg(feature = "memory")]
 pub use memory::MemoryCache;
 #[cfg(feature = "redis")]

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
@@ -14,7 +15,9 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use promptops_types::{CacheStats, TimeSource};
 
-use crate::{Aged, CacheBackend, CacheFailure, CacheKey, Entry, Invalidation, Reading, Ticket};
+use crate::{
+    Aged, CacheBackend, CacheFailure, CacheKey, CacheKeyRef, Entry, Invalidation, Reading, Ticket,
+};
 
 /// Most parts; two threads seldom want the same one.
 const SHARDS: usize = 16;
@@ -81,8 +84,12 @@ impl Kept {
         Aged { entry: self.entry.clone(), age: self.age + now.saturating_sub(self.at) }
     }
 
+    fn asked(&self) -> Asked<'_> {
+        Asked { hash: self.hash, key: self.key.borrowed() }
+    }
+
     fn is(&self, asked: Asked<'_>) -> bool {
-        self.hash == asked.hash && self.key == *asked.key
+        self.hash == asked.hash && self.key.borrowed() == asked.key
     }
 }
 
@@ -93,7 +100,7 @@ struct Handle(Arc<Kept>);
 #[derive(Clone, Copy)]
 struct Asked<'k> {
     hash: u64,
-    key: &'k CacheKey,
+    key: CacheKeyRef<'k>,
 }
 
 /// What both are compared by.
@@ -103,7 +110,7 @@ trait Sought {
 
 impl Sought for Handle {
     fn asked(&self) -> Asked<'_> {
-        Asked { hash: self.0.hash, key: &self.0.key }
+        self.0.asked()
     }
 }
 
@@ -178,8 +185,8 @@ impl Hasher for Passed {
 impl Shard {
     fn new(max_entries: usize) -> Self {
         let hot = (2 * max_entries).next_power_of_two().min(MOST_HOT);
-        // The bound is kept here and not by `lru`, which knows no second chance.
-        let by_key = LruCache::unbounded_with_hasher(Passed::default());
+        let most = NonZeroUsize::new(max_entries).unwrap_or(NonZeroUsize::MIN);
+        let by_key = LruCache::with_hasher(most, Passed::default());
         Self {
             hot: (0..hot).map(|_| ArcSwapOption::empty()).collect(),
             hits: AtomicU64::new(0),
@@ -218,18 +225,31 @@ impl Shard {
     }
 
     /// Keeps an entry, in the place of another of its key.
-    fn keep(&self, entries: &mut Entries, kept: Kept, max_entries: usize, max_bytes: usize) {
-        self.forget(entries, kept.hash, &kept.key);
-        // Room is made first: the new one has no mark yet, and is not to go in the place of others.
-        self.bound(entries, max_entries - 1, max_bytes.saturating_sub(kept.bytes));
+    fn keep(&self, entries: &mut Entries, kept: Kept, max_bytes: usize) {
+        let kept = Arc::new(kept);
+        // It is not to go in the place of others that were used.
+        kept.is_used.store(true, Relaxed);
         entries.bytes += kept.bytes;
-        entries.by_key.push(Handle(Arc::new(kept)), ());
+        let mut next = Some(Arc::clone(&kept));
+        while let Some((Handle(old), ())) =
+            next.take().and_then(|next| entries.by_key.push(Handle(next), ()))
+        {
+            if Arc::ptr_eq(&old, &kept) && entries.by_key.contains(&old.asked() as &dyn Sought) {
+                // There was one of its key: `lru` changes the value, and keeps the key it had.
+                self.forget(entries, old.asked());
+                next = Some(old);
+            } else if old.is_used.swap(false, Relaxed) {
+                next = Some(old);
+            } else {
+                self.forgotten(entries, &old);
+            }
+        }
+        self.bound(entries, usize::MAX, max_bytes);
+        kept.is_used.store(false, Relaxed);
     }
 
-    fn forget(&self, entries: &mut Entries, hash: u64, key: &CacheKey) {
-        if let Some((Handle(old), ())) =
-            entries.by_key.pop_entry(&Asked { hash, key } as &dyn Sought)
-        {
+    fn forget(&self, entries: &mut Entries, asked: Asked<'_>) {
+        if let Some((Handle(old), ())) = entries.by_key.pop_entry(&asked as &dyn Sought) {
             self.forgotten(entries, &old);
         }
     }
@@ -291,6 +311,11 @@ impl MemoryCache {
         self.in_use.store(shards_in_use(max_entries), SeqCst);
         self.max_entries.store(max_entries, SeqCst);
         self.max_bytes.store(max_bytes, SeqCst);
+        for (at, entries) in all.iter_mut().enumerate() {
+            // As much as there is now: it is bounded below, with second chances.
+            let most = self.bounds_of_shard(at).0.max(kept.len());
+            entries.by_key.resize(NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN));
+        }
         for old in kept {
             let at = self.shard_of(old.hash);
             all[at].bytes += old.bytes;
@@ -299,11 +324,12 @@ impl MemoryCache {
         for (at, (shard, entries)) in self.shards.iter().zip(&mut all).enumerate() {
             let (max_entries, max_bytes) = self.bounds_of_shard(at);
             shard.bound(entries, max_entries, max_bytes);
+            entries.by_key.resize(NonZeroUsize::new(max_entries).unwrap_or(NonZeroUsize::MIN));
         }
     }
 
     /// The part of a key, and the key with its hash.
-    fn shard<'k>(&self, key: &'k CacheKey) -> (&Shard, Asked<'k>) {
+    fn shard<'k>(&self, key: CacheKeyRef<'k>) -> (&Shard, Asked<'k>) {
         let hash = self.hasher.hash_one(key);
         (&self.shards[self.shard_of(hash)], Asked { hash, key })
     }
@@ -326,10 +352,19 @@ impl MemoryCache {
         Ticket(self.invalidations.load(SeqCst), 0)
     }
 
+    /// What there is for a key, as [`look_up`](CacheBackend::look_up) gives it.
+    pub fn find(&self, key: CacheKeyRef<'_>) -> Option<Aged> {
+        let (shard, asked) = self.shard(key);
+        let found = shard.find(asked, self.time.coarse());
+        let counter = if found.is_some() { &shard.hits } else { &shard.misses };
+        counter.fetch_add(1, Relaxed);
+        found
+    }
+
     /// What there is for a key, as [`get`](CacheBackend::get) gives it.
     pub fn read(&self, key: &CacheKey) -> (Option<Aged>, Ticket) {
         let ticket = self.ticket();
-        let (shard, asked) = self.shard(key);
+        let (shard, asked) = self.shard(key.borrowed());
         (shard.find(asked, self.time.coarse()), ticket)
     }
 
@@ -343,7 +378,7 @@ impl MemoryCache {
             + names
             + entry.etag().map_or(0, str::len)
             + [&key.prompt, &key.project, &key.selector, &key.rest].map(text).iter().sum::<usize>();
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hasher.hash_one(key.borrowed());
         let kept = Kept {
             hash,
             key: key.clone(),
@@ -356,7 +391,7 @@ impl MemoryCache {
         let at = self.shard_of(hash);
         let shard = &self.shards[at];
         let mut entries = shard.entries.lock();
-        let (max_entries, max_bytes) = self.bounds_of_shard(at);
+        let (_, max_bytes) = self.bounds_of_shard(at);
         // Under the lock: an invalidation raises the number before it takes it.
         let is_old = self.ticket() != ticket;
         // The number of parts may just have changed: it is kept by the next one who fetches it.
@@ -364,7 +399,7 @@ impl MemoryCache {
         if is_old || is_elsewhere || kept.bytes > max_bytes {
             return;
         }
-        shard.keep(&mut entries, kept, max_entries, max_bytes);
+        shard.keep(&mut entries, kept, max_bytes);
     }
 
     /// Forgets entries, as [`invalidate`](CacheBackend::invalidate) does.
@@ -379,7 +414,7 @@ impl MemoryCache {
                 .map(|(Handle(kept), ())| Arc::clone(kept))
                 .collect();
             for kept in &covered {
-                shard.forget(&mut entries, kept.hash, &kept.key);
+                shard.forget(&mut entries, kept.asked());
             }
         }
     }
@@ -387,11 +422,7 @@ impl MemoryCache {
 
 impl CacheBackend for MemoryCache {
     fn look_up(&self, key: &CacheKey) -> Option<Aged> {
-        let (shard, asked) = self.shard(key);
-        let found = shard.find(asked, self.time.coarse());
-        let counter = if found.is_some() { &shard.hits } else { &shard.misses };
-        counter.fetch_add(1, Relaxed);
-        found
+        self.find(key.borrowed())
     }
 
     /// Counts nothing: [`look_up`](Self::look_up) has, and every reader asks that first.
@@ -544,7 +575,8 @@ mod tests {
 
         fn put(&mut self, name: u8, value: u8, at: u64) {
             self.forget(name);
-            while self.kept.len() > 3 {
+            self.kept.push(Model { name, value, at, is_used: true });
+            while self.kept.len() > 4 {
                 let mut oldest = self.kept.remove(0);
                 if oldest.is_used {
                     oldest.is_used = false;
@@ -553,7 +585,9 @@ mod tests {
                     self.hot.retain(|_, hot| *hot != oldest.name);
                 }
             }
-            self.kept.push(Model { name, value, at, is_used: false });
+            if let Some(at) = self.find(name) {
+                self.kept[at].is_used = false;
+            }
         }
 
         fn forget(&mut self, name: u8) {
@@ -602,7 +636,7 @@ mod tests {
                         if let (Some(found), Some(at)) = (found, at) {
                             prop_assert_eq!(found.entry.body()[0], model.kept[at].value);
                             prop_assert_eq!(found.age.as_secs(), 2 + now - model.kept[at].at);
-                            let (shard, asked) = cache.shard(&key);
+                            let (shard, asked) = cache.shard(key.borrowed());
                             model.used(at, shard.slot_of(asked.hash));
                         }
                     }

@@ -39,6 +39,8 @@ struct Inner {
     changes: Mutex<()>,
     /// What every path is appended to.
     base: String,
+    /// Of calls that name none; it does not change.
+    project: Option<String>,
     cache: Cache,
     time: Arc<dyn TimeSource>,
 }
@@ -95,9 +97,10 @@ impl PromptOpsClient {
             BaseUrl::Http(url) => url.clone(),
             BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory => IN_PROCESS.to_owned(),
         };
+        let project = config.project.clone();
         let settings = ArcSwap::from_pointee(Settings { config: Arc::new(config), pipeline });
         let changes = Mutex::default();
-        Self { inner: Arc::new(Inner { settings, changes, base, cache, time }) }
+        Self { inner: Arc::new(Inner { settings, changes, base, project, cache, time }) }
     }
 
     /// The settings in force now.
@@ -166,6 +169,10 @@ impl PromptOpsClient {
         &self.inner.cache
     }
 
+    pub(crate) fn project(&self) -> Option<&str> {
+        self.inner.project.as_deref()
+    }
+
     pub(crate) fn base(&self) -> &str {
         &self.inner.base
     }
@@ -191,13 +198,13 @@ impl PromptOpsClient {
     }
 
     /// Fetches a prompt: its latest version unless another is selected.
-    pub fn get_prompt(&self, id: impl Into<String>) -> GetPrompt {
-        GetPrompt::new(self, id.into())
+    pub fn get_prompt(&self, id: impl AsRef<str>) -> GetPrompt {
+        GetPrompt::new(self, id.as_ref())
     }
 
     /// Fetches a prompt and fills in its variables, here: they do not leave the process.
     /// `variables` is anything that serialises as an object; see [`vars!`](crate::vars).
-    pub fn render_prompt(&self, id: impl Into<String>, variables: impl Serialize) -> RenderPrompt {
+    pub fn render_prompt(&self, id: impl AsRef<str>, variables: impl Serialize) -> RenderPrompt {
         let variables = PromptVariables::from_serialize(&variables).map_err(|error| {
             let issue = ValidationIssue::new("variables", "invalid_type", error.to_string());
             Error::invalid("the variables are not an object", vec![issue])
@@ -226,7 +233,7 @@ impl PromptOpsClient {
     }
 
     /// Whether a prompt exists and its templates are sound.
-    pub fn validate_prompt(&self, id: impl Into<String>) -> ValidatePrompt {
+    pub fn validate_prompt(&self, id: impl AsRef<str>) -> ValidatePrompt {
         ValidatePrompt::new(self.get_prompt(id))
     }
 

@@ -1,9 +1,11 @@
 //! Where the workspace reads the time. Nothing outside a file of this name asks the system.
 
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 #[cfg(feature = "test-util")]
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::Timestamp;
@@ -42,20 +44,50 @@ impl TimeSource for SystemTime {
         ORIGIN.elapsed()
     }
 
-    /// What the system counts at each of its ticks.
+    /// Up to 20 ms behind, or as late as the system lets a thread wait: a thread of this process reads
+    /// the clock so often, and this gives what it found. It begins with the first call and lasts as long
+    /// as the process.
     fn coarse(&self) -> Duration {
-        coarsetime::Instant::now().duration_since(*COARSE_ORIGIN).into()
+        match TICK.load(Relaxed) {
+            NO_TICK => first_tick(),
+            millis => Duration::from_millis(millis),
+        }
     }
 }
 
-static COARSE_ORIGIN: LazyLock<coarsetime::Instant> = LazyLock::new(coarsetime::Instant::now);
+/// How often the clock is read for [`SystemTime::coarse`].
+const BETWEEN_TICKS: Duration = Duration::from_millis(20);
+
+/// Nobody ticks yet.
+const NO_TICK: u64 = u64::MAX;
+
+/// Milliseconds since the origin, as read last.
+static TICK: AtomicU64 = AtomicU64::new(NO_TICK);
+
+/// Begins to tick. Where there can be no thread, the clock is read each time.
+#[cold]
+fn first_tick() -> Duration {
+    static TICKER: OnceLock<bool> = OnceLock::new();
+    TICKER.get_or_init(|| {
+        let ticker = std::thread::Builder::new().name("promptops-tick".to_owned());
+        let ticking = ticker.spawn(|| {
+            loop {
+                let millis = ORIGIN.elapsed().as_millis();
+                TICK.store(u64::try_from(millis).unwrap_or(NO_TICK - 1), Relaxed);
+                std::thread::sleep(BETWEEN_TICKS);
+            }
+        });
+        ticking.is_ok()
+    });
+    ORIGIN.elapsed()
+}
 
 /// A clock that stands still until a test moves it.
 #[cfg(feature = "test-util")]
 #[derive(Debug)]
 pub struct ManualTime {
     wall: std::sync::atomic::AtomicI64,
-    monotonic: std::sync::atomic::AtomicU64,
+    monotonic: AtomicU64,
 }
 
 #[cfg(feature = "test-util")]

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use promptops_cache::{
-    CacheBackend, CacheFailure, CacheKey, Entry, EntryKind, Invalidation, Names, SingleFlight,
-    Ticket,
+    CacheBackend, CacheFailure, CacheKey, CacheScope, Entry, EntryKind, Invalidation, Names,
+    SingleFlight, Ticket,
 };
 use promptops_types::{
     CacheConfig, CacheStats, Error, ErrorCode, ErrorContext, ModelCatalogue, PromptPage,
@@ -21,7 +21,7 @@ use promptops_types::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::read::{Landed, Read, fresh};
+pub(crate) use self::read::{Landed, Landing, Read};
 pub(crate) use self::tiers::{Parts, Tiers};
 use crate::weight::{Weight, weigh};
 
@@ -111,6 +111,11 @@ impl Cache {
     /// The tiers in force, for a moment; see [`ArcSwap::load`].
     pub(crate) fn tiers(&self) -> Guard<Arc<Tiers>> {
         self.tiers.load()
+    }
+
+    /// Whose entries they are.
+    pub(crate) fn scope(&self) -> &CacheScope {
+        &self.parts.scope
     }
 
     /// The key of an operation's answer; its other parts are the caller's.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use promptops_cache::{Aged, CacheKey, Invalidation, Ticket};
+use promptops_cache::{Aged, CacheKey, CacheKeyRef, Invalidation, Ticket};
 use promptops_types::{CacheConfig, CacheStats, TimeSource};
 
 #[cfg(feature = "memory")]
@@ -25,8 +25,8 @@ impl Near {
     }
 
     /// What there is, counted.
-    pub(super) fn look_up(&self, key: &CacheKey) -> Option<Aged> {
-        self.0.look_up(key)
+    pub(super) fn find(&self, key: CacheKeyRef<'_>) -> Option<Aged> {
+        self.0.find(key)
     }
 
     /// What there is, not counted, and the ticket for what is fetched after this.
@@ -56,7 +56,7 @@ impl Near {
 
     pub(super) fn resize(&self, _: &CacheConfig) {}
 
-    pub(super) fn look_up(&self, _: &CacheKey) -> Option<Aged> {
+    pub(super) fn find(&self, _: CacheKeyRef<'_>) -> Option<Aged> {
         None
     }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use promptops_cache::{Aged, CacheBackend, CacheKey, Entry, EntryKind, Invalidation, Role, Use};
+use promptops_cache::{
+    Aged, CacheBackend, CacheKey, CacheKeyRef, Entry, EntryKind, Invalidation, Role, Use,
+};
 use promptops_transport::Deadline;
 use promptops_types::{Error, ErrorCode, ErrorContext};
 
@@ -86,7 +88,7 @@ impl Read {
                 .run::<T>(None, deadline)
                 .await;
         }
-        let last = match tiers.near.as_ref().and_then(|near| near.look_up(&self.key)) {
+        let last = match tiers.near.as_ref().and_then(|near| near.find(self.key.borrowed())) {
             None => None,
             Some(found) => match tiers.judge_near(&found) {
                 Use::Fresh => return Ok(Landing::aged(found, Source::Near)),
@@ -152,14 +154,17 @@ pub(crate) async fn fetch_alone<T: Cacheable>(client: &PromptOpsClient, call: Ca
     }
 }
 
-/// A fresh entry of the near tier: the usual hit, which needs neither a call nor a future.
-pub(crate) fn fresh(tiers: &Tiers, client: &PromptOpsClient, key: &CacheKey) -> Option<Landing> {
-    let found = tiers.near.as_ref()?.look_up(key)?;
-    if tiers.judge_near(&found) == Use::Fresh {
-        return Some(Landing::aged(found, Source::Near));
+impl Cache {
+    /// A fresh entry of the near tier: the usual hit, which needs neither a call nor a future.
+    pub(crate) fn fresh(&self, key: CacheKeyRef<'_>) -> Option<Landing> {
+        let tiers = self.tiers();
+        let found = tiers.near.as_ref()?.find(key)?;
+        if tiers.judge_near(&found) == Use::Fresh {
+            return Some(Landing::aged(found, Source::Near));
+        }
+        self.counters.unserved.fetch_add(1, Relaxed);
+        None
     }
-    client.cache().counters.unserved.fetch_add(1, Relaxed);
-    None
 }
 
 /// Whether an outcome is every waiting caller's. That one's time was over is not.

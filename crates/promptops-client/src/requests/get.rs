@@ -1,12 +1,16 @@
 use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use promptops_cache::CacheKeyRef;
 use promptops_types::{Error, PromptResponse};
 
-use super::awaitable;
+use super::prompt_id::PromptId;
 use super::selection::{Selection, selection_setters};
-use crate::cache::{Landed, Read, fresh};
+use crate::cache::{Landed, Landing, Read};
 use crate::call::Call;
 use crate::operation::GET_PROMPT;
 use crate::{Fetched, PromptOpsClient, Source};
@@ -16,7 +20,7 @@ use crate::{Fetched, PromptOpsClient, Source};
 #[must_use = "a request is sent when it is awaited"]
 pub struct GetPrompt {
     client: PromptOpsClient,
-    id: String,
+    id: PromptId,
     selection: Selection,
     fallback: Option<Fallback>,
 }
@@ -44,35 +48,98 @@ impl fmt::Debug for Fallback {
     }
 }
 
-/// What is in the near tier is given at once. The rest is boxed: it is large, and a hit does not pay
-/// for moving it.
-async fn land(client: PromptOpsClient, id: String, selection: Selection) -> Landed {
-    let mut key = client.cache().key(GET_PROMPT.name);
-    key.prompt = Some(id);
-    key.project.clone_from(&selection.project);
-    if key.project.is_none() {
-        key.project.clone_from(&client.config().project);
+/// A prompt that is being fetched. What is in the cache of this process is given at once: that neither
+/// allocates nor waits.
+#[derive(Debug)]
+#[must_use = "a request is sent when it is awaited"]
+pub struct GettingPrompt(Getting);
+
+enum Getting {
+    Begins(GetPrompt),
+    Waits(Pin<Box<dyn Future<Output = Result<Arc<PromptResponse>, Error>> + Send>>),
+    Ended,
+}
+
+impl fmt::Debug for Getting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Begins(_) => "Begins",
+            Self::Waits(_) => "Waits",
+            Self::Ended => "Ended",
+        })
     }
-    key.selector.clone_from(&selection.version);
-    key.rest.clone_from(&selection.key);
-    if selection.use_cache
-        && let Some(fresh) = fresh(&client.cache().tiers(), &client, &key)
-    {
-        return Ok(fresh);
+}
+
+impl Future for GettingPrompt {
+    type Output = Result<Arc<PromptResponse>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Getting::Begins(request) = &self.0
+            && let Some(landing) = request.fresh()
+            && let Ok(value) = landing.value()
+        {
+            self.0 = Getting::Ended;
+            return Poll::Ready(Ok(value));
+        }
+        if let Getting::Begins(request) = std::mem::replace(&mut self.0, Getting::Ended) {
+            self.0 = Getting::Waits(Box::pin(request.send()));
+        }
+        let Getting::Waits(waiting) = &mut self.0 else {
+            // As an `async fn` would, if it were polled after its end.
+            return Poll::Pending;
+        };
+        let outcome = std::task::ready!(waiting.as_mut().poll(context));
+        self.0 = Getting::Ended;
+        Poll::Ready(outcome)
     }
-    Box::pin(async move {
-        let use_cache = selection.use_cache;
-        let id = key.prompt.as_deref().unwrap_or_default();
-        let call = selection.apply(&client, Call::prompt(&GET_PROMPT, id))?;
-        Read { key, call, use_cache }.run::<PromptResponse>(&client).await
-    })
-    .await
+}
+
+impl IntoFuture for GetPrompt {
+    type Output = Result<Arc<PromptResponse>, Error>;
+    type IntoFuture = GettingPrompt;
+
+    fn into_future(self) -> GettingPrompt {
+        GettingPrompt(Getting::Begins(self))
+    }
 }
 
 impl GetPrompt {
-    pub(crate) fn new(client: &PromptOpsClient, id: String) -> Self {
+    pub(crate) fn new(client: &PromptOpsClient, id: &str) -> Self {
         let (selection, fallback) = (Selection::default(), None);
-        Self { client: client.clone(), id, selection, fallback }
+        Self { client: client.clone(), id: PromptId::new(id), selection, fallback }
+    }
+
+    /// The key of what is asked for.
+    fn cache_key(&self) -> CacheKeyRef<'_> {
+        let Self { client, id, selection, .. } = self;
+        CacheKeyRef {
+            scope: client.cache().scope(),
+            operation: GET_PROMPT.name,
+            prompt: Some(id.as_str()),
+            project: selection.project.as_deref().or(client.project()),
+            selector: selection.version.as_deref(),
+            rest: selection.key.as_deref(),
+        }
+    }
+
+    /// What the cache of this process has, if it may be given as it is.
+    fn fresh(&self) -> Option<Landing> {
+        self.selection.use_cache.then(|| self.client.cache().fresh(self.cache_key())).flatten()
+    }
+
+    /// Gives what is asked for, and the fallback.
+    async fn land(self) -> (Landed, Option<Fallback>) {
+        if let Some(landing) = self.fresh() {
+            return (Ok(landing), None);
+        }
+        let key = self.cache_key().to_key();
+        let Self { client, id, selection, fallback } = self;
+        let use_cache = selection.use_cache;
+        let landed = async {
+            let call = selection.apply(&client, Call::prompt(&GET_PROMPT, id.as_str()))?;
+            Read { key, call, use_cache }.run::<PromptResponse>(&client).await
+        };
+        (Box::pin(landed).await, fallback)
     }
 
     pub(super) fn selection_mut(&mut self) -> &mut Selection {
@@ -105,8 +172,7 @@ impl GetPrompt {
     /// # Cancel safety
     /// It reads, so it can be dropped at any await.
     pub async fn fetch(self) -> Result<Fetched<PromptResponse>, Error> {
-        let Self { client, id, selection, fallback } = self;
-        let landed = land(client, id, selection).await;
+        let (landed, fallback) = self.land().await;
         match (landed.and_then(|landing| landing.fetched()), fallback) {
             (Err(error), Some(fallback)) => {
                 let (value, source) = (fallback.prompt(&error), Source::Fallback);
@@ -121,13 +187,10 @@ impl GetPrompt {
     }
 
     pub(super) async fn send(self) -> Result<Arc<PromptResponse>, Error> {
-        let Self { client, id, selection, fallback } = self;
-        let landed = land(client, id, selection).await;
+        let (landed, fallback) = self.land().await;
         match (landed.and_then(|landing| landing.value()), fallback) {
             (Err(error), Some(fallback)) => Ok(fallback.prompt(&error)),
             (value, _) => value,
         }
     }
 }
-
-awaitable!(GetPrompt => Arc<PromptResponse>);

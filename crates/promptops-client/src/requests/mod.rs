@@ -11,6 +11,7 @@ mod labels;
 mod list;
 mod models;
 mod prefetch;
+mod prompt_id;
 mod render;
 mod selection;
 mod update;
@@ -23,7 +24,7 @@ pub use compatibility::GetModelCompatibility;
 pub use create::CreatePrompt;
 pub use delete::DeletePrompt;
 pub use diff::DiffPrompt;
-pub use get::GetPrompt;
+pub use get::{GetPrompt, GettingPrompt};
 pub use labels::{Labels, RemoveLabel, SetLabel};
 pub use list::ListPrompts;
 pub use models::ListModels;
@@ -105,5 +106,5 @@ use crate::PromptOpsClient;
 
 /// The project of a call: its own, else the client's.
 pub(crate) fn project(client: &PromptOpsClient, own: Option<String>) -> Option<String> {
-    own.or_else(|| client.config().project.clone())
+    own.or_else(|| client.project().map(str::to_owned))
 }
