@@ -1,39 +1,36 @@
 //! `cargo xtask bench`: speed, beside what it is compared with, in one run.
 
-use crate::Outcome;
 use crate::command::cargo;
 use crate::table::Table;
+use crate::{Outcome, redis};
 
 /// The benchmarks of the tests' package.
-const BENCHES: [&str; 2] = ["cache", "http"];
+const BENCHES: [&str; 3] = ["cache", "redis", "http"];
 
 const COLUMNS: &[&str] = &["what", "against", "measured", "ratio", "to reach", "verdict"];
 
 /// All of them, in one table.
 pub(crate) fn run() -> Outcome {
-    let mut table = Table::new(COLUMNS);
-    let outcome = BENCHES.into_iter().try_for_each(|name| table.run(cargo(&line(name))));
-    table.print();
-    outcome
+    redis::require()?;
+    some(&BENCHES)
 }
 
-/// A cached get.
+/// A cached get, from memory and from Redis.
 pub(crate) fn cache() -> Outcome {
-    one("cache")
+    redis::require()?;
+    some(&["cache", "redis"])
 }
 
 /// An uncached get over HTTP.
 pub(crate) fn http() -> Outcome {
-    one("http")
+    some(&["http"])
 }
 
-fn one(name: &str) -> Outcome {
+fn some(names: &[&str]) -> Outcome {
     let mut table = Table::new(COLUMNS);
-    let outcome = table.run(cargo(&line(name)));
+    let outcome = names
+        .iter()
+        .try_for_each(|name| table.run(cargo(&format!("bench -p promptops-tests --bench {name}"))));
     table.print();
     outcome
-}
-
-fn line(name: &str) -> String {
-    format!("bench -p promptops-tests --bench {name}")
 }

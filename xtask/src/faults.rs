@@ -1,8 +1,8 @@
 //! `cargo xtask faults`: what is promised when things break, and what was measured.
 
-use crate::Outcome;
 use crate::command::cargo;
 use crate::table::Table;
+use crate::{Outcome, redis};
 
 /// Rows of the table of faults and attacks; those without a test are told.
 const ROWS: std::ops::RangeInclusive<u32> = 1..=40;
@@ -22,6 +22,7 @@ pub(crate) fn long() -> Outcome {
 }
 
 fn table(size: &'static str) -> Outcome {
+    redis::require()?;
     let mut table = Table::new(COLUMNS);
     let outcome = table.run(cargo(LINE).env("PROMPTOPS_FAULTS", size));
     table.sort();

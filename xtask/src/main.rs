@@ -8,6 +8,7 @@ mod docs;
 mod faults;
 mod lint;
 mod models;
+mod redis;
 mod table;
 mod test;
 mod tidy;

@@ -1,17 +1,20 @@
 //! `cargo xtask test`: all tests, the examples, and the feature sets people build with.
 
-use crate::Outcome;
 use crate::command::{cargo, program};
+use crate::{Outcome, redis};
 
 /// Examples run to their end without a server; the quickstart first.
-const EXAMPLES: [&str; 3] = ["quickstart", "custom_transport", "middleware"];
+const EXAMPLES: [&str; 4] = ["quickstart", "custom_cache", "custom_transport", "middleware"];
 
-const FEATURE_CHECKS: [&str; 8] = [
+const FEATURE_CHECKS: [&str; 11] = [
     "check -p promptops-template --no-default-features",
     "check -p promptops-transport --no-default-features",
     "check -p promptops-transport --no-default-features --features hyper",
     "check -p promptops-transport --no-default-features --features http2,platform-roots",
+    "check -p promptops-cache --no-default-features",
+    "check -p promptops-cache --no-default-features --features redis",
     "check -p promptops-client --no-default-features",
+    "check -p promptops-client --no-default-features --features redis",
     "check -p promptops-client --no-default-features --features hyper",
     "check -p promptops-client --no-default-features --features embedded",
     "check -p promptops-types --all-features",
@@ -19,6 +22,7 @@ const FEATURE_CHECKS: [&str; 8] = [
 
 pub(crate) fn run() -> Outcome {
     require_c_compiler()?;
+    redis::require()?;
     cargo("test --workspace --all-features").run()?;
     for example in EXAMPLES {
         cargo(&format!("run --quiet --example {example}")).run()?;

@@ -11,6 +11,7 @@ mod hostile;
 mod network;
 mod no_answer;
 mod outage;
+mod redis;
 mod retry_after;
 mod reuse;
 

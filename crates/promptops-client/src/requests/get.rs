@@ -74,23 +74,29 @@ impl Future for GettingPrompt {
     type Output = Result<Arc<PromptResponse>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Getting::Begins(request) = &self.0
-            && let Some(landing) = request.fresh()
-            && let Ok(value) = landing.value()
-        {
+        let value = match &self.0 {
+            Getting::Begins(request) => request.fresh().and_then(|landing| landing.value().ok()),
+            _ => None,
+        };
+        if let Some(value) = value {
             self.0 = Getting::Ended;
             return Poll::Ready(Ok(value));
         }
-        if let Getting::Begins(request) = std::mem::replace(&mut self.0, Getting::Ended) {
-            self.0 = Getting::Waits(Box::pin(request.send()));
+        loop {
+            match std::mem::replace(&mut self.0, Getting::Ended) {
+                Getting::Begins(request) => self.0 = Getting::Waits(Box::pin(request.send())),
+                Getting::Waits(mut waiting) => {
+                    let polled = waiting.as_mut().poll(context);
+                    if polled.is_pending() {
+                        self.0 = Getting::Waits(waiting);
+                    }
+                    return polled;
+                }
+                // As an `async fn` does.
+                #[expect(clippy::panic, reason = "a future is not polled after its end")]
+                Getting::Ended => panic!("`GettingPrompt` polled after it was ready"),
+            }
         }
-        let Getting::Waits(waiting) = &mut self.0 else {
-            // As an `async fn` would, if it were polled after its end.
-            return Poll::Pending;
-        };
-        let outcome = std::task::ready!(waiting.as_mut().poll(context));
-        self.0 = Getting::Ended;
-        Poll::Ready(outcome)
     }
 }
 
