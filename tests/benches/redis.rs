@@ -1,6 +1,11 @@
 //! An entry from Redis, beside a plain GET of as many bytes over one multiplexed connection. In turn, in
 //! one process, on a Redis that it starts.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may panic")]
+#![allow(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints and may panic"
+)]
 
 mod row;
 #[path = "../it/redis/server.rs"]

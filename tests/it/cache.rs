@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -522,4 +523,36 @@ async fn what_a_far_tier_holds_is_read_by_another_process() {
     one.clear_cache().prompt("a").await.unwrap();
     registry.publish();
     assert_eq!(content(&process(), "a").await, is("text 1", Source::Network));
+}
+
+#[tokio::test]
+async fn a_hit_allocates_nothing() {
+    let (_, _, client) = set_up();
+    let (id, uuid) = ("greetings/customer-service", "0199e0a3-5b7c-4c3e-9d2f-1c2b3a4d5e6f");
+    for id in [id, uuid] {
+        client.get_prompt(id).await.unwrap();
+        let allocated = allocation_counter::measure(|| {
+            for _ in 0..100 {
+                let hit = std::pin::pin!(client.get_prompt(id).into_future());
+                let polled = hit.poll(&mut Context::from_waker(Waker::noop()));
+                assert!(matches!(polled, Poll::Ready(Ok(_))));
+            }
+        });
+        assert_eq!(allocated.count_total, 0, "{allocated:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_is_dropped_forgets_too() {
+    let (registry, _, client) = set_up();
+    content(&client, "a").await;
+    registry.publish();
+    registry.fail(2);
+    let write = client.update_prompt("a", PromptUpdate::new().content("x")).into_future();
+    let dropped = tokio::spawn(write);
+    settle().await;
+    dropped.abort();
+    settle().await;
+    registry.fail(0);
+    assert_eq!(content(&client, "a").await, is("text 1", Source::Network));
 }

@@ -212,7 +212,7 @@ mod tests {
                     let entry = entry.with_names(Some(names));
                     runtime.block_on(async {
                         let ticket = memory.get(&key).await.unwrap().ticket;
-                        memory.put(&key, &entry, ticket).await.unwrap();
+                        memory.put(&key, &entry.into(), ticket).await.unwrap();
                     });
                 }
                 cache = Some(memory);

@@ -66,6 +66,7 @@ static TICK: AtomicU64 = AtomicU64::new(NO_TICK);
 
 /// Begins to tick. Where there can be no thread, the clock is read each time.
 #[cold]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 fn first_tick() -> Duration {
     static TICKER: OnceLock<bool> = OnceLock::new();
     TICKER.get_or_init(|| {

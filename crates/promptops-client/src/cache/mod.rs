@@ -21,6 +21,7 @@ use promptops_types::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::near::Near;
 pub(crate) use self::read::{Landed, Landing, Read};
 pub(crate) use self::tiers::{Parts, Tiers};
 use crate::weight::{Weight, weigh};
@@ -126,15 +127,11 @@ impl Cache {
     pub(crate) fn stats(&self) -> CacheStats {
         let tiers = self.tiers();
         let far = tiers.far.as_ref().map(CacheBackend::stats).unwrap_or_default();
-        let mut stats = match &tiers.near {
-            Some(near) => near.stats(),
-            // What it has found itself is among what is counted here.
-            None => {
-                let mut stats = far.clone();
-                stats.hits = 0;
-                stats
-            }
-        };
+        let mut stats = tiers.near.as_ref().map_or_else(|| far.clone(), Near::stats);
+        if tiers.near.is_none() {
+            // What the far tier has found is among what is counted here.
+            stats.hits = 0;
+        }
         let counters = &self.counters;
         let hits = stats.hits.saturating_add(counters.hits.load(Relaxed));
         stats.hits = hits.saturating_sub(counters.unserved.load(Relaxed));

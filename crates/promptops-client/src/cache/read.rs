@@ -201,7 +201,7 @@ impl Fetch<'_> {
             if let Some(found) = found.and_then(|found| self.promoted::<T>(&found)) {
                 let is_younger = last.as_ref().is_none_or(|last| found.age + YOUNGER < last.age);
                 if is_younger {
-                    if let Some(landing) = self.from_far(&found, tickets) {
+                    if let Some(landing) = self.served_from_far(&found, tickets) {
                         return Ok(landing);
                     }
                     last = Some(found);
@@ -269,7 +269,7 @@ impl Fetch<'_> {
     }
 
     /// An entry of the far tier as the answer, if it may be; it is kept in the near tier then.
-    fn from_far(&self, found: &Aged, tickets: Tickets) -> Option<Landing> {
+    fn served_from_far(&self, found: &Aged, tickets: Tickets) -> Option<Landing> {
         let (source, wants_refresh) = match self.tiers.judge(found) {
             Use::Fresh => (Source::Far, false),
             Use::ServeAndRefresh { is_stale } if !self.is_refresh => {

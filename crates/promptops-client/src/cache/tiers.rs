@@ -32,7 +32,10 @@ pub(crate) struct Tiers {
 
 impl std::fmt::Debug for Tiers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tiers").field("near", &self.near).field("far", &self.far).finish()
+        f.debug_struct("Tiers")
+            .field("near", &self.near)
+            .field("far", &self.far)
+            .finish_non_exhaustive()
     }
 }
 

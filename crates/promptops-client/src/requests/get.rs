@@ -136,7 +136,7 @@ impl GetPrompt {
     /// Gives what is asked for, and the fallback.
     async fn land(self) -> (Landed, Option<Fallback>) {
         if let Some(landing) = self.fresh() {
-            return (Ok(landing), None);
+            return (Ok(landing), self.fallback);
         }
         let key = self.cache_key().to_key();
         let Self { client, id, selection, fallback } = self;

@@ -1,22 +1,20 @@
 //! Entries in this process.
 
-use std::borrow::Borrow;
+mod shard;
+
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
-use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use foldhash::fast::RandomState;
-use lru::LruCache;
-use parking_lot::Mutex;
 use promptops_types::{CacheStats, TimeSource};
 
+use self::shard::{Asked, Handle, Kept, Shard};
 use crate::{
-    Aged, CacheBackend, CacheFailure, CacheKey, CacheKeyRef, Entry, Invalidation, Reading, Ticket,
+    Aged, CacheBackend, CacheFailure, CacheKey, CacheKeyRef, Invalidation, Reading, Ticket,
 };
 
 /// Most parts; two threads seldom want the same one.
@@ -24,9 +22,6 @@ const SHARDS: usize = 16;
 
 /// Least entries of a part: a part that is too small forgets while others have room.
 const LEAST_PER_SHARD: usize = 64;
-
-/// Most entries of a part that are found without its lock.
-const MOST_HOT: usize = 1024;
 
 /// What an entry holds besides its value: the key, the links and the slot in the table.
 const OVERHEAD: usize = 400;
@@ -49,230 +44,6 @@ pub struct MemoryCache {
     time: Arc<dyn TimeSource>,
     /// Raised with each invalidation, before it begins.
     invalidations: AtomicU64,
-}
-
-/// A part; on cache lines of its own, so that hits in one do not slow those in the next.
-#[repr(align(128))]
-struct Shard {
-    /// Entries by some bits of their hash: a hit looks here first, and locks nothing. Changed only
-    /// under the lock of `entries`, of which it shows a part.
-    hot: Box<[ArcSwapOption<Kept>]>,
-    hits: AtomicU64,
-    misses: AtomicU64,
-    entries: Mutex<Entries>,
-}
-
-struct Entries {
-    by_key: LruCache<Handle, (), Passed>,
-    bytes: usize,
-}
-
-struct Kept {
-    hash: u64,
-    key: CacheKey,
-    entry: Entry,
-    /// How old it was when it was put, and when that was.
-    age: Duration,
-    at: Duration,
-    bytes: usize,
-    /// Whether it was found without the lock since it was last passed over.
-    is_used: AtomicBool,
-}
-
-impl Kept {
-    fn aged(&self, now: Duration) -> Aged {
-        Aged { entry: self.entry.clone(), age: self.age + now.saturating_sub(self.at) }
-    }
-
-    fn asked(&self) -> Asked<'_> {
-        Asked { hash: self.hash, key: self.key.borrowed() }
-    }
-
-    fn is(&self, asked: Asked<'_>) -> bool {
-        self.hash == asked.hash && self.key.borrowed() == asked.key
-    }
-}
-
-/// What is kept, by its key.
-struct Handle(Arc<Kept>);
-
-/// A key that is somebody else's, and its hash, which finds the part and then the slot in it.
-#[derive(Clone, Copy)]
-struct Asked<'k> {
-    hash: u64,
-    key: CacheKeyRef<'k>,
-}
-
-/// What both are compared by.
-trait Sought {
-    fn asked(&self) -> Asked<'_>;
-}
-
-impl Sought for Handle {
-    fn asked(&self) -> Asked<'_> {
-        self.0.asked()
-    }
-}
-
-impl Sought for Asked<'_> {
-    fn asked(&self) -> Asked<'_> {
-        *self
-    }
-}
-
-impl Hash for dyn Sought + '_ {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.asked().hash);
-    }
-}
-
-impl PartialEq for dyn Sought + '_ {
-    fn eq(&self, other: &Self) -> bool {
-        let (one, other) = (self.asked(), other.asked());
-        one.hash == other.hash && one.key == other.key
-    }
-}
-
-impl Eq for dyn Sought + '_ {}
-
-impl Hash for Handle {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0.hash);
-    }
-}
-
-impl PartialEq for Handle {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.is(other.asked())
-    }
-}
-
-impl Eq for Handle {}
-
-impl<'s> Borrow<dyn Sought + 's> for Handle {
-    fn borrow(&self) -> &(dyn Sought + 's) {
-        self
-    }
-}
-
-/// Takes the hash that a key has already.
-#[derive(Clone, Copy, Default)]
-struct Passed(u64);
-
-impl BuildHasher for Passed {
-    type Hasher = Self;
-
-    fn build_hasher(&self) -> Self {
-        Self(0)
-    }
-}
-
-impl Hasher for Passed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Only a number is ever written.
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
-
-impl Shard {
-    fn new(max_entries: usize) -> Self {
-        let hot = (2 * max_entries).next_power_of_two().min(MOST_HOT);
-        let most = NonZeroUsize::new(max_entries).unwrap_or(NonZeroUsize::MIN);
-        let by_key = LruCache::with_hasher(most, Passed::default());
-        Self {
-            hot: (0..hot).map(|_| ArcSwapOption::empty()).collect(),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-            entries: Mutex::new(Entries { by_key, bytes: 0 }),
-        }
-    }
-
-    /// Where an entry of this hash is, if it is hot.
-    fn slot(&self, hash: u64) -> &ArcSwapOption<Kept> {
-        &self.hot[self.slot_of(hash)]
-    }
-
-    fn slot_of(&self, hash: u64) -> usize {
-        // Other bits than those that choose the part.
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits are those wanted")]
-        let low = hash.rotate_left(40) as usize;
-        low & (self.hot.len() - 1)
-    }
-
-    fn find(&self, asked: Asked<'_>, now: Duration) -> Option<Aged> {
-        let slot = self.slot(asked.hash);
-        if let Some(kept) = slot.load().as_ref().filter(|kept| kept.is(asked)) {
-            if !kept.is_used.load(Relaxed) {
-                kept.is_used.store(true, Relaxed);
-            }
-            return Some(kept.aged(now));
-        }
-        let mut entries = self.entries.lock();
-        let (Handle(kept), ()) = entries.by_key.get_key_value(&asked as &dyn Sought)?;
-        // Another one that is in use stays, this time.
-        if slot.load().as_ref().is_none_or(|other| !other.is_used.swap(false, Relaxed)) {
-            slot.store(Some(Arc::clone(kept)));
-        }
-        Some(kept.aged(now))
-    }
-
-    /// Keeps an entry, in the place of another of its key.
-    fn keep(&self, entries: &mut Entries, kept: Kept, max_bytes: usize) {
-        let kept = Arc::new(kept);
-        // It is not to go in the place of others that were used.
-        kept.is_used.store(true, Relaxed);
-        entries.bytes += kept.bytes;
-        let mut next = Some(Arc::clone(&kept));
-        while let Some((Handle(old), ())) =
-            next.take().and_then(|next| entries.by_key.push(Handle(next), ()))
-        {
-            if Arc::ptr_eq(&old, &kept) && entries.by_key.contains(&old.asked() as &dyn Sought) {
-                // There was one of its key: `lru` changes the value, and keeps the key it had.
-                self.forget(entries, old.asked());
-                next = Some(old);
-            } else if old.is_used.swap(false, Relaxed) {
-                next = Some(old);
-            } else {
-                self.forgotten(entries, &old);
-            }
-        }
-        self.bound(entries, usize::MAX, max_bytes);
-        kept.is_used.store(false, Relaxed);
-    }
-
-    fn forget(&self, entries: &mut Entries, asked: Asked<'_>) {
-        if let Some((Handle(old), ())) = entries.by_key.pop_entry(&asked as &dyn Sought) {
-            self.forgotten(entries, &old);
-        }
-    }
-
-    fn forgotten(&self, entries: &mut Entries, old: &Arc<Kept>) {
-        entries.bytes -= old.bytes;
-        let slot = self.slot(old.hash);
-        if slot.load().as_ref().is_some_and(|hot| Arc::ptr_eq(hot, old)) {
-            slot.store(None);
-        }
-    }
-
-    /// Forgets until there are no more than so many entries and bytes.
-    fn bound(&self, entries: &mut Entries, max_entries: usize, max_bytes: usize) {
-        while entries.by_key.len() > max_entries || entries.bytes > max_bytes {
-            let Some((Handle(old), ())) = entries.by_key.pop_lru() else { return };
-            if old.is_used.swap(false, Relaxed) {
-                entries.by_key.push(Handle(old), ());
-            } else {
-                self.forgotten(entries, &old);
-            }
-        }
-    }
 }
 
 /// How many parts a cache of so many entries has.
@@ -472,12 +243,13 @@ impl fmt::Debug for MemoryCache {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::time::Duration;
 
     use promptops_types::{ManualTime, Timestamp};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{CacheScope, EntryKind};
+    use crate::{CacheScope, Entry, EntryKind};
 
     fn key(prompt: &str) -> CacheKey {
         let mut key = CacheKey::new(CacheScope::new("r", None), "get_prompt");
