@@ -8,7 +8,7 @@ use crate::read::exact;
 use crate::registry::{Viewed, check_revision};
 use crate::{
     Access, Action, Applied, AuditEntry, Change, Focus, Op, PromptHead, PromptRef, PromptState,
-    Registry, RegistryError, Store, StoredVersion, Target,
+    Registry, RegistryError, Scope, Store, StoredVersion, Target,
 };
 
 /// What to delete. The default deletes the whole prompt.
@@ -37,11 +37,16 @@ impl Registry {
     ) -> Result<Deleted, RegistryError> {
         let version = options.version.as_deref().map(|text| exact("version", text)).transpose()?;
         let viewed = Viewed::new(access, prompt);
+        access.require(Scope::Write)?;
         let at = self.now();
         let change = async {
             let versions = version.iter().cloned().collect();
             let focus = Focus { versions, all_numbers: true, label: None };
-            let target = Target { reference: viewed.reference()?, focus };
+            let target = Target {
+                reference: viewed.reference()?,
+                focus,
+                receipt: access.receipt().cloned(),
+            };
             let decide = {
                 let viewed = viewed.clone();
                 move |state: &PromptState| {

@@ -58,6 +58,21 @@ pub enum RegistryError {
         /// The project.
         project: String,
     },
+    /// The caller's key is not for this.
+    #[error("this needs a key with the scope `{scope}`")]
+    ScopeMissing {
+        /// The scope.
+        scope: crate::Scope,
+    },
+    /// No such key among those that the caller may see.
+    #[error("no API key `{id}`")]
+    KeyNotFound {
+        /// What was asked for.
+        id: String,
+    },
+    /// The write was made already, under the same idempotency key.
+    #[error("this was done already")]
+    AlreadyDone,
     /// The version number is taken.
     #[error(
         "prompt `{slug}` already has a version {version}; leave the version out to get the next one"

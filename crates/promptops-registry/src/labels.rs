@@ -7,7 +7,7 @@ use promptops_types::{Label, LabelName, LabelTarget};
 use crate::registry::{Viewed, check_revision};
 use crate::{
     Access, Action, Applied, Change, Focus, Op, PromptHead, PromptRef, PromptState, Registry,
-    RegistryError, Store, Target,
+    RegistryError, Scope, Store, Target,
 };
 
 /// Most labels of one prompt.
@@ -118,11 +118,16 @@ impl Registry {
         + Sync
         + 'static,
     ) -> Result<LabelMove, RegistryError> {
+        access.require(Scope::Write)?;
         let viewed = Viewed::new(access, prompt);
         let at = self.now();
         let change = async {
             let focus = Focus { label: Some(label.clone()), all_numbers: true, ..Focus::default() };
-            let target = Target { reference: viewed.reference()?, focus };
+            let target = Target {
+                reference: viewed.reference()?,
+                focus,
+                receipt: access.receipt().cloned(),
+            };
             let decide = {
                 let (viewed, name) = (viewed.clone(), label.clone());
                 move |state: &PromptState| {

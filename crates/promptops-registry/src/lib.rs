@@ -8,6 +8,7 @@ mod delete;
 mod diff;
 mod digest;
 mod error;
+mod keys;
 mod labels;
 mod limits;
 mod naming;
@@ -26,6 +27,7 @@ pub use content::VersionContent;
 pub use delete::DeleteOptions;
 pub use diff::diff;
 pub use error::RegistryError;
+pub use keys::{ApiKey, KeyHash, NewKey, RateLimits, Scope, key_hash};
 pub use labels::LabelMove;
 pub use limits::{MAX_BODY_BYTES, MAX_PAGE};
 pub use publish::UpdateOptions;
@@ -35,6 +37,6 @@ pub use sqlite::SqliteStore;
 pub use store::contract as store_contract;
 pub use store::{
     Action, Applied, AuditEntry, AuditQuery, Change, Decide, Decision, Focus, ListQuery, Located,
-    Module, NamedPrompt, Op, Pick, Project, PromptHead, PromptState, Reference, SharedStore, Store,
-    StoreError, StoredVersion, Target,
+    Module, NamedPrompt, Op, Pick, Project, PromptHead, PromptState, Receipt, Receipted, Reference,
+    SharedStore, Store, StoreError, StoredVersion, Target,
 };

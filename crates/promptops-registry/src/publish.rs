@@ -11,7 +11,7 @@ use crate::read::{exact, found};
 use crate::registry::{Viewed, check_revision};
 use crate::{
     Access, Action, AuditEntry, Change, Focus, Found, Op, PromptHead, PromptRef, PromptState,
-    Reference, Registry, RegistryError, Store, StoredVersion, Target, VersionContent,
+    Reference, Registry, RegistryError, Scope, Store, StoredVersion, Target, VersionContent,
 };
 
 /// How an update is made. The default publishes the next minor version.
@@ -44,6 +44,7 @@ impl Registry {
         project: Option<&str>,
         new: NewPrompt,
     ) -> Result<Found, RegistryError> {
+        access.require(Scope::Write)?;
         let project = project.unwrap_or(DEFAULT_PROJECT);
         if !access.allows(project) {
             return Err(RegistryError::ProjectNotAllowed { project: project.to_owned() });
@@ -102,7 +103,8 @@ impl Registry {
             let (access, head, stored) = (access.clone(), head.clone(), stored.clone());
             move |state: &PromptState| create(&access, state, &head, &stored)
         };
-        let target = Target { reference, focus: Focus::default() };
+        let receipt = access.receipt().cloned();
+        let target = Target { reference, focus: Focus::default(), receipt };
         let applied = self.store.change(target, Arc::new(decide)).await?;
         Ok(found(PromptHead { revision: applied.revision, ..head }, stored))
     }
@@ -121,6 +123,7 @@ impl Registry {
         update: PromptUpdate,
         options: UpdateOptions,
     ) -> Result<Found, RegistryError> {
+        access.require(Scope::Write)?;
         if options.message.as_ref().is_some_and(|m| m.chars().count() > MAX_DESCRIPTION_CHARS) {
             let message = format!("is longer than {MAX_DESCRIPTION_CHARS} characters");
             return Err(RegistryError::invalid("message", "too_long", message));
@@ -132,6 +135,7 @@ impl Registry {
             let target = Target {
                 reference: viewed.reference()?,
                 focus: Focus { versions: version.iter().cloned().collect(), ..Focus::default() },
+                receipt: access.receipt().cloned(),
             };
             let decide = {
                 let viewed = viewed.clone();

@@ -8,7 +8,8 @@ use crate::limits::MAX_PAGE;
 use crate::registry::Viewed;
 use crate::{
     Access, AuditEntry, AuditQuery, Found, ListQuery, Located, Module, Pick, Project, PromptHead,
-    PromptRef, Reference, Registry, RegistryError, Store, StoreError, StoredVersion, rollout,
+    PromptRef, Receipted, Reference, Registry, RegistryError, Scope, Store, StoreError,
+    StoredVersion, rollout,
 };
 
 /// Looks at a weighted label while the prompt keeps changing under it.
@@ -156,6 +157,7 @@ impl Registry {
         access: &Access,
         mut query: ListQuery,
     ) -> Result<PromptPage, RegistryError> {
+        access.require(Scope::Read)?;
         if query.limit == 0 || query.limit > MAX_PAGE {
             let message = format!("is {}; it must be 1 to {MAX_PAGE}", query.limit);
             return Err(RegistryError::invalid("limit", "out_of_range", message));
@@ -179,6 +181,7 @@ impl Registry {
         after: u64,
         limit: u64,
     ) -> Result<Vec<AuditEntry>, RegistryError> {
+        access.require(Scope::Read)?;
         let query = AuditQuery {
             projects: access.narrow(None),
             prompt_id: prompt_id.map(str::to_lowercase),
@@ -188,11 +191,34 @@ impl Registry {
         Ok(self.store.audit(&query).await?)
     }
 
+    /// What was done under a receipt's id.
+    ///
+    /// # Errors
+    /// [`RegistryError::Store`].
+    pub async fn receipt(&self, id: &[u8; 32]) -> Result<Option<Receipted>, RegistryError> {
+        Ok(self.store.receipt(id).await?)
+    }
+
+    /// Keeps the answer that was given for a receipt: it is given again when the write is sent again.
+    ///
+    /// # Errors
+    /// [`RegistryError::Store`].
+    pub async fn answered(
+        &self,
+        id: &[u8; 32],
+        status: u16,
+        etag: Option<&str>,
+        answer: &[u8],
+    ) -> Result<(), RegistryError> {
+        Ok(self.store.answered(id, status, etag, answer).await?)
+    }
+
     /// The projects that the caller may see, by id.
     ///
     /// # Errors
     /// [`RegistryError::Store`].
     pub async fn projects(&self, access: &Access) -> Result<Vec<Project>, RegistryError> {
+        access.require(Scope::Read)?;
         let mut projects = self.store.projects().await?;
         projects.retain(|project| access.allows(&project.id));
         Ok(projects)
@@ -207,6 +233,7 @@ impl Registry {
         access: &Access,
         project: &str,
     ) -> Result<Vec<Module>, RegistryError> {
+        access.require(Scope::Read)?;
         if !access.allows(project) {
             return Ok(Vec::new());
         }

@@ -5,8 +5,8 @@ use promptops_types::{DEFAULT_PROJECT, PromptResponse, SystemTime, TimeSource, T
 
 use crate::naming::is_uuid;
 use crate::{
-    Access, Action, AuditEntry, PromptHead, Reference, RegistryError, SharedStore, SqliteStore,
-    Store, StoreError,
+    Access, Action, AuditEntry, PromptHead, Reference, RegistryError, Scope, SharedStore,
+    SqliteStore, Store, StoreError,
 };
 
 /// A prompt registry over a [`Store`]: every rule about prompts, versions and labels is here.
@@ -117,6 +117,7 @@ impl Viewed {
     /// # Errors
     /// [`RegistryError::PromptNotFound`] for a project that the caller may not see.
     pub(crate) fn reference(&self) -> Result<Reference, RegistryError> {
+        self.access.require(Scope::Read)?;
         let PromptRef { id, project } = &self.prompt;
         if let Ok(uuid) = uuid::Uuid::try_parse(id) {
             return Ok(Reference::Id(uuid.hyphenated().to_string()));

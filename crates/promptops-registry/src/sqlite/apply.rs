@@ -4,8 +4,8 @@ use promptops_types::{Label, LabelTarget, Timestamp, Version};
 use rusqlite::{Connection, params};
 
 use super::connection::failed;
-use super::read;
 use super::rows::signed;
+use super::{keys, read};
 use crate::{
     Applied, AuditEntry, Decision, Op, PromptState, RegistryError, StoreError, StoredVersion,
     Target,
@@ -18,6 +18,11 @@ pub(super) fn change(
     decide: &Decision,
 ) -> Result<Applied, RegistryError> {
     let store = |error: rusqlite::Error| RegistryError::Store(failed(&error));
+    if let Some(receipt) = &target.receipt
+        && keys::receipt(connection, &receipt.id).map_err(store)?.is_some()
+    {
+        return Err(RegistryError::AlreadyDone);
+    }
     let (before, prompt) = load(connection, target).map_err(store)?;
     let change = decide(&before)?;
     if change.ops.is_empty() {
@@ -31,6 +36,11 @@ pub(super) fn change(
     let mut revision = 0;
     for entry in &change.audit {
         revision = record(connection, entry).map_err(store)?;
+    }
+    if let (Some(receipt), Some(entry)) = (&target.receipt, change.audit.last()) {
+        let version = entry.version.as_ref().map(ToString::to_string);
+        let (id, version) = (&entry.prompt_id, version.as_deref());
+        keys::keep_receipt(connection, receipt, id, version).map_err(store)?;
     }
     if let Some(prompt) = prompt {
         set_revision(connection, prompt, revision).map_err(store)?;

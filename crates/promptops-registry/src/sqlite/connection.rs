@@ -13,7 +13,8 @@ use crate::StoreError;
 const APPLICATION_ID: i32 = 0x5072_4F70;
 
 /// The schema, one script a version. A script never changes once it has been released.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_registry.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_registry.sql"), include_str!("migrations/0002_keys.sql")];
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@
 
 mod apply;
 mod connection;
+mod keys;
 mod list;
 mod read;
 mod rows;
@@ -14,14 +15,15 @@ mod writer;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use promptops_types::{Label, Version};
+use promptops_types::{Label, Timestamp, Version};
 use rusqlite::Connection;
 
 use self::connection::{Place, failed};
 use self::writer::Writer;
 use crate::{
-    Applied, AuditEntry, AuditQuery, Decide, ListQuery, Located, Module, NamedPrompt, Pick,
-    Project, PromptHead, Reference, RegistryError, Store, StoreError, StoredVersion, Target,
+    ApiKey, Applied, AuditEntry, AuditQuery, Decide, KeyHash, ListQuery, Located, Module,
+    NamedPrompt, Pick, Project, PromptHead, Receipted, Reference, RegistryError, Store, StoreError,
+    StoredVersion, Target,
 };
 
 /// Connections that read beside the writer.
@@ -129,5 +131,51 @@ impl Store for SqliteStore {
 
     async fn change(&self, target: Target, decide: Decide) -> Result<Applied, RegistryError> {
         self.writer.change(target, decide).await
+    }
+
+    async fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, StoreError> {
+        self.read(|connection| keys::key(connection, hash))
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        self.read(keys::keys)
+    }
+
+    async fn add_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<(), StoreError> {
+        let (hash, key) = (*hash, key.clone());
+        self.writer.write(move |connection| keys::add(connection, &hash, &key)).await
+    }
+
+    async fn revoke_key(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.writer.write(move |connection| keys::revoke(connection, &id, at)).await
+    }
+
+    async fn use_once(
+        &self,
+        token: &[u8; 32],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let token = *token;
+        self.writer.write(move |connection| keys::use_once(connection, &token, until, now)).await
+    }
+
+    async fn receipt(&self, id: &[u8; 32]) -> Result<Option<Receipted>, StoreError> {
+        self.read(|connection| keys::receipt(connection, id))
+    }
+
+    async fn answered(
+        &self,
+        id: &[u8; 32],
+        status: u16,
+        etag: Option<&str>,
+        answer: &[u8],
+    ) -> Result<(), StoreError> {
+        let (id, etag, answer) = (*id, etag.map(str::to_owned), answer.to_vec());
+        let write = move |connection: &Connection| {
+            keys::answered(connection, &id, status, etag.as_deref(), &answer)
+        };
+        self.writer.write(write).await
     }
 }

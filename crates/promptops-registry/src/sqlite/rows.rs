@@ -138,7 +138,7 @@ where
     row.get_ref(at)?.as_str()?.parse().map_err(|error| damaged(at, error))
 }
 
-fn optional_text<T>(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>>
+pub(super) fn optional_text<T>(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
@@ -162,6 +162,9 @@ pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn damaged(at: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+pub(super) fn damaged(
+    at: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(error))
 }

@@ -2,7 +2,7 @@
 //! next one together, so many writers share the cost of one sync.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -19,10 +19,25 @@ const QUEUE: usize = 1024;
 const GROUP: usize = 256;
 
 struct Job {
-    target: Target,
-    decide: Decide,
-    reply: oneshot::Sender<Result<Applied, RegistryError>>,
+    work: Work,
+    reply: oneshot::Sender<Outcome>,
 }
+
+enum Work {
+    /// A change of a prompt.
+    Change(Target, Decide),
+    /// A write that decides nothing. What it finds, it keeps for its caller.
+    Write(Box<dyn Fn(&Connection) -> rusqlite::Result<()> + Send>),
+}
+
+/// What was made.
+#[derive(Debug)]
+enum Made {
+    Change(Box<Applied>),
+    Write,
+}
+
+type Outcome = Result<Made, RegistryError>;
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -46,9 +61,37 @@ impl Writer {
         target: Target,
         decide: Decide,
     ) -> Result<Applied, RegistryError> {
+        match self.hand_in(Work::Change(target, decide)).await? {
+            Made::Change(applied) => Ok(*applied),
+            Made::Write => Err(StoreError::Closed.into()),
+        }
+    }
+
+    /// What a write gives, once it is durable.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let found = Arc::new(Mutex::new(None));
+        let keeps = Arc::clone(&found);
+        let write = move |connection: &Connection| {
+            *keeps.lock().unwrap_or_else(PoisonError::into_inner) = Some(write(connection)?);
+            Ok(())
+        };
+        match self.hand_in(Work::Write(Box::new(write))).await {
+            Ok(_) => {
+                let found = found.lock().unwrap_or_else(PoisonError::into_inner).take();
+                found.ok_or(StoreError::Closed)
+            }
+            Err(RegistryError::Store(error)) => Err(error),
+            Err(other) => Err(StoreError::Other(other.to_string())),
+        }
+    }
+
+    async fn hand_in(&self, work: Work) -> Outcome {
         let (reply, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(StoreError::Closed)?;
-        jobs.send(Job { target, decide, reply }).await.map_err(|_| StoreError::Closed)?;
+        jobs.send(Job { work, reply }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
@@ -87,8 +130,6 @@ fn commit(connection: &mut Connection, group: Vec<Job>) {
     }
 }
 
-type Outcome = Result<Applied, RegistryError>;
-
 /// What each caller of a group is told, in order, without end.
 ///
 /// Where the group as a whole failed, a refusal stands only if no change before it had been made:
@@ -116,19 +157,26 @@ fn write_all(
     group: &[Job],
     results: &mut Vec<Outcome>,
 ) -> Result<(), StoreError> {
-    let failed = |error: rusqlite::Error| failed(&error);
+    let told = |error: rusqlite::Error| failed(&error);
     let mut transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
     for job in group {
-        let savepoint = transaction.savepoint().map_err(failed)?;
-        let made = catch_unwind(AssertUnwindSafe(|| {
-            apply::change(&savepoint, &job.target, job.decide.as_ref())
+        let savepoint = transaction.savepoint().map_err(told)?;
+        let made = catch_unwind(AssertUnwindSafe(|| match &job.work {
+            Work::Change(target, decide) => {
+                let applied = apply::change(&savepoint, target, decide.as_ref())?;
+                Ok(Made::Change(Box::new(applied)))
+            }
+            Work::Write(write) => {
+                write(&savepoint).map_err(|error| RegistryError::Store(failed(&error)))?;
+                Ok(Made::Write)
+            }
         }));
         let result = made.unwrap_or_else(|_| {
             Err(RegistryError::Store(StoreError::Other("a decision panicked".to_owned())))
         });
         if result.is_ok() {
-            savepoint.commit().map_err(failed)?;
+            savepoint.commit().map_err(told)?;
         } else {
             // Fails only where SQLite has rolled back already; the change's own error says why.
             let _ = savepoint.finish();
@@ -141,7 +189,7 @@ fn write_all(
         }
         results.push(result);
     }
-    transaction.commit().map_err(failed)
+    transaction.commit().map_err(told)
 }
 
 #[cfg(test)]
@@ -149,9 +197,9 @@ mod tests {
     use super::*;
     use crate::PromptState;
 
-    fn made() -> Applied {
+    fn made() -> Made {
         let (before, change) = (PromptState::default(), crate::Change::default());
-        Applied { before, change, revision: 1 }
+        Made::Change(Box::new(Applied { before, change, revision: 1 }))
     }
 
     fn refused() -> RegistryError {

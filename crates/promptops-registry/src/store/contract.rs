@@ -9,9 +9,9 @@ use promptops_types::{Label, LabelName, LabelTarget, SortBy, SortOrder, Timestam
 
 use super::{
     Action, Applied, AuditEntry, AuditQuery, Change, Focus, ListQuery, Located, Op, Pick,
-    PromptHead, PromptState, Reference, SharedStore, Store, StoredVersion, Target,
+    PromptHead, PromptState, Receipt, Reference, SharedStore, Store, StoredVersion, Target,
 };
-use crate::{RegistryError, VersionContent};
+use crate::{ApiKey, RateLimits, RegistryError, Scope, VersionContent};
 
 /// Runs every case, each on a store of its own.
 ///
@@ -31,6 +31,9 @@ where
     the_audit_trail_is_in_order(&open().await).await;
     decisions_never_see_the_same_state_twice(&open().await).await;
     one_of_many_creates_wins(&open().await).await;
+    keeps_keys_until_they_are_revoked(&open().await).await;
+    sees_a_token_once(&open().await).await;
+    keeps_a_receipt_with_the_change(&open().await).await;
 }
 
 fn version(text: &str) -> Version {
@@ -79,7 +82,7 @@ fn entry(slug: &str) -> AuditEntry {
 }
 
 async fn apply(store: &SharedStore, slug: &str, ops: Vec<Op>) -> Result<Applied, RegistryError> {
-    let target = Target { reference: by_slug(slug), focus: Focus::default() };
+    let target = Target { reference: by_slug(slug), focus: Focus::default(), receipt: None };
     let change = Change { ops, audit: vec![entry(slug)] };
     store.change(target, Arc::new(move |_: &PromptState| Ok(change.clone()))).await
 }
@@ -110,6 +113,83 @@ async fn find(store: &SharedStore, slug: &str, pick: Pick) -> Option<StoredVersi
 
 async fn found_number(store: &SharedStore, slug: &str, pick: Pick) -> Option<String> {
     find(store, slug, pick).await.map(|found| found.version.to_string())
+}
+
+async fn keeps_keys_until_they_are_revoked(store: &SharedStore) {
+    let key = |id: &str, micros: i64| ApiKey {
+        id: id.to_owned(),
+        prefix: "po_abcde".to_owned(),
+        name: "o'name 🎉".to_owned(),
+        description: None,
+        scopes: [Scope::Read, Scope::Admin].into(),
+        projects: Some(["a,b".to_owned(), "c\"d".to_owned()].into()),
+        limits: RateLimits { per_minute: Some(5), per_hour: None, per_day: Some(u32::MAX) },
+        created_at: at(micros),
+        created_by: "contract".to_owned(),
+        expires_at: Some(at(9)),
+        revoked_at: None,
+    };
+    let (older, newer) = (key("k-1", 1), key("k-2", 2));
+    store.add_key(&[1; 32], &older).await.unwrap();
+    store.add_key(&[2; 32], &newer).await.unwrap();
+    store.add_key(&[2; 32], &key("k-3", 3)).await.unwrap_err();
+    assert_eq!(store.key(&[1; 32]).await.unwrap().as_ref(), Some(&older));
+    assert_eq!(store.key(&[3; 32]).await.unwrap(), None);
+    assert_eq!(store.keys().await.unwrap(), [newer, older]);
+    for micros in [7, 8] {
+        store.revoke_key("k-1", at(micros)).await.unwrap();
+    }
+    let revoked = store.key(&[1; 32]).await.unwrap().unwrap();
+    assert_eq!(revoked.revoked_at, Some(at(7)), "the first time counts");
+}
+
+async fn sees_a_token_once(store: &SharedStore) {
+    assert!(store.use_once(&[1; 32], at(10), at(5)).await.unwrap());
+    assert!(store.use_once(&[2; 32], at(30), at(5)).await.unwrap());
+    assert!(!store.use_once(&[1; 32], at(10), at(5)).await.unwrap());
+    let racing = (0..20).map(|_| {
+        let store = store.clone();
+        async move { store.use_once(&[3; 32], at(30), at(6)).await.unwrap() }
+    });
+    let mut first = 0;
+    for one in racing {
+        first += usize::from(one.await);
+    }
+    assert_eq!(first, 1);
+    store.use_once(&[4; 32], at(40), at(20)).await.unwrap();
+    assert!(!store.use_once(&[2; 32], at(30), at(20)).await.unwrap(), "not over yet");
+}
+
+async fn keeps_a_receipt_with_the_change(store: &SharedStore) {
+    let receipt = Receipt { id: [7; 32], fingerprint: [8; 32], at: at(5) };
+    let change =
+        |slug: &'static str, refused: bool| {
+            let target = Target {
+                reference: by_slug(slug),
+                focus: Focus::default(),
+                receipt: Some(receipt.clone()),
+            };
+            let ops = vec![create(slug, 1), put("1.0.0", named("a"))];
+            let change = Change { ops, audit: vec![entry(slug)] };
+            store.change(
+                target,
+                Arc::new(move |_: &PromptState| {
+                    if refused { Err(RegistryError::AlreadyDone) } else { Ok(change.clone()) }
+                }),
+            )
+        };
+    change("refused", true).await.unwrap_err();
+    assert_eq!(store.receipt(&[7; 32]).await.unwrap(), None, "nothing was done");
+    change("receipted", false).await.unwrap();
+    let kept = store.receipt(&[7; 32]).await.unwrap().unwrap();
+    assert_eq!((kept.fingerprint, kept.at, &kept.answer), ([8; 32], at(5), &None));
+    assert_eq!(kept.prompt_id, "id of receipted");
+    let again = change("another", false).await.unwrap_err();
+    assert_eq!(again, RegistryError::AlreadyDone);
+    assert_eq!(find(store, "another", Pick::Latest).await, None);
+    store.answered(&[7; 32], 201, Some("\"1\""), b"{}").await.unwrap();
+    let answer = store.receipt(&[7; 32]).await.unwrap().unwrap().answer;
+    assert_eq!(answer, Some((201, Some("\"1\"".to_owned()), b"{}".to_vec())));
 }
 
 async fn finds_what_was_put(store: &SharedStore) {
@@ -159,7 +239,7 @@ async fn finds_what_was_put(store: &SharedStore) {
 }
 
 async fn a_refused_change_leaves_nothing(store: &SharedStore) {
-    let target = Target { reference: by_slug("a"), focus: Focus::default() };
+    let target = Target { reference: by_slug("a"), focus: Focus::default(), receipt: None };
     let refuse = |state: &PromptState| {
         assert_eq!(*state, PromptState::default());
         Err(RegistryError::SlugTaken { slug: "a".to_owned(), project: "p".to_owned() })
@@ -330,7 +410,7 @@ async fn decisions_never_see_the_same_state_twice(store: &SharedStore) {
     let mut writers = Vec::new();
     for _ in 0..WRITERS {
         let store = store.clone();
-        let target = Target { reference: by_slug("a"), focus: Focus::default() };
+        let target = Target { reference: by_slug("a"), focus: Focus::default(), receipt: None };
         writers.push(Box::pin(async move { store.change(target, Arc::new(next)).await }));
     }
     for outcome in join(writers).await {
@@ -354,7 +434,7 @@ async fn one_of_many_creates_wins(store: &SharedStore) {
     };
     let writers = (0..16).map(|_| {
         let store = store.clone();
-        let target = Target { reference: by_slug("a"), focus: Focus::default() };
+        let target = Target { reference: by_slug("a"), focus: Focus::default(), receipt: None };
         Box::pin(async move { store.change(target, Arc::new(decide)).await })
     });
     let (mut won, mut lost) = (0, 0);

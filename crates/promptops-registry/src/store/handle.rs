@@ -2,13 +2,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use promptops_types::{Label, Version};
+use promptops_types::{Label, Timestamp, Version};
 
 use super::{
     Applied, AuditEntry, AuditQuery, Decide, ListQuery, Located, Module, NamedPrompt, Pick,
-    Project, PromptHead, Reference, Store, StoreError, StoredVersion, Target,
+    Project, PromptHead, Receipted, Reference, Store, StoreError, StoredVersion, Target,
 };
-use crate::RegistryError;
+use crate::{ApiKey, KeyHash, RegistryError};
 
 type Boxed<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 type Page = (Vec<(PromptHead, StoredVersion)>, u64);
@@ -30,6 +30,24 @@ trait DynStore: std::fmt::Debug + Send + Sync {
     fn projects(&self) -> Boxed<'_, Vec<Project>>;
     fn modules<'a>(&'a self, project: &'a str) -> Boxed<'a, Vec<Module>>;
     fn change(&self, target: Target, decide: Decide) -> Boxed<'_, Applied, RegistryError>;
+    fn key<'a>(&'a self, hash: &'a KeyHash) -> Boxed<'a, Option<ApiKey>>;
+    fn keys(&self) -> Boxed<'_, Vec<ApiKey>>;
+    fn add_key<'a>(&'a self, hash: &'a KeyHash, key: &'a ApiKey) -> Boxed<'a, ()>;
+    fn revoke_key<'a>(&'a self, id: &'a str, at: Timestamp) -> Boxed<'a, ()>;
+    fn use_once<'a>(
+        &'a self,
+        token: &'a [u8; 32],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Boxed<'a, bool>;
+    fn receipt<'a>(&'a self, id: &'a [u8; 32]) -> Boxed<'a, Option<Receipted>>;
+    fn answered<'a>(
+        &'a self,
+        id: &'a [u8; 32],
+        status: u16,
+        etag: Option<&'a str>,
+        answer: &'a [u8],
+    ) -> Boxed<'a, ()>;
 }
 
 impl<S: Store> DynStore for S {
@@ -76,6 +94,45 @@ impl<S: Store> DynStore for S {
 
     fn change(&self, target: Target, decide: Decide) -> Boxed<'_, Applied, RegistryError> {
         Box::pin(Store::change(self, target, decide))
+    }
+
+    fn key<'a>(&'a self, hash: &'a KeyHash) -> Boxed<'a, Option<ApiKey>> {
+        Box::pin(Store::key(self, hash))
+    }
+
+    fn keys(&self) -> Boxed<'_, Vec<ApiKey>> {
+        Box::pin(Store::keys(self))
+    }
+
+    fn add_key<'a>(&'a self, hash: &'a KeyHash, key: &'a ApiKey) -> Boxed<'a, ()> {
+        Box::pin(Store::add_key(self, hash, key))
+    }
+
+    fn revoke_key<'a>(&'a self, id: &'a str, at: Timestamp) -> Boxed<'a, ()> {
+        Box::pin(Store::revoke_key(self, id, at))
+    }
+
+    fn use_once<'a>(
+        &'a self,
+        token: &'a [u8; 32],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Boxed<'a, bool> {
+        Box::pin(Store::use_once(self, token, until, now))
+    }
+
+    fn receipt<'a>(&'a self, id: &'a [u8; 32]) -> Boxed<'a, Option<Receipted>> {
+        Box::pin(Store::receipt(self, id))
+    }
+
+    fn answered<'a>(
+        &'a self,
+        id: &'a [u8; 32],
+        status: u16,
+        etag: Option<&'a str>,
+        answer: &'a [u8],
+    ) -> Boxed<'a, ()> {
+        Box::pin(Store::answered(self, id, status, etag, answer))
     }
 }
 
@@ -138,5 +195,44 @@ impl Store for SharedStore {
 
     async fn change(&self, target: Target, decide: Decide) -> Result<Applied, RegistryError> {
         self.0.change(target, decide).await
+    }
+
+    async fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, StoreError> {
+        self.0.key(hash).await
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        self.0.keys().await
+    }
+
+    async fn add_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<(), StoreError> {
+        self.0.add_key(hash, key).await
+    }
+
+    async fn revoke_key(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        self.0.revoke_key(id, at).await
+    }
+
+    async fn use_once(
+        &self,
+        token: &[u8; 32],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.0.use_once(token, until, now).await
+    }
+
+    async fn receipt(&self, id: &[u8; 32]) -> Result<Option<Receipted>, StoreError> {
+        self.0.receipt(id).await
+    }
+
+    async fn answered(
+        &self,
+        id: &[u8; 32],
+        status: u16,
+        etag: Option<&str>,
+        answer: &[u8],
+    ) -> Result<(), StoreError> {
+        self.0.answered(id, status, etag, answer).await
     }
 }

@@ -17,10 +17,13 @@ pub use error::StoreError;
 pub use handle::SharedStore;
 pub use records::{
     Action, Applied, AuditEntry, AuditQuery, Change, Focus, ListQuery, Located, Module,
-    NamedPrompt, Op, Pick, Project, PromptHead, PromptState, Reference, StoredVersion, Target,
+    NamedPrompt, Op, Pick, Project, PromptHead, PromptState, Receipt, Receipted, Reference,
+    StoredVersion, Target,
 };
 
-use crate::RegistryError;
+use promptops_types::Timestamp;
+
+use crate::{ApiKey, KeyHash, RegistryError};
 
 /// A pure function from what is stored to what shall be. A store may ask it more than once, when
 /// it has to begin a transaction anew.
@@ -100,13 +103,61 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Module>, StoreError>> + Send;
 
     /// Loads what `target` names, asks `decide`, and makes the change: atomically, durably before
-    /// it returns, and after every change that was acknowledged before it began.
+    /// it returns, and after every change that was acknowledged before it began. A receipt is kept with
+    /// it, in the same transaction.
     ///
     /// # Errors
-    /// What `decide` refused, or [`RegistryError::Store`]; then nothing is changed.
+    /// What `decide` refused, [`RegistryError::AlreadyDone`] where the receipt is there already, or [`RegistryError::Store`]; then nothing is changed.
     fn change(
         &self,
         target: Target,
         decide: Decide,
     ) -> impl Future<Output = Result<Applied, RegistryError>> + Send;
+
+    /// The key of a hash, whether it may still be used or not.
+    fn key(
+        &self,
+        hash: &KeyHash,
+    ) -> impl Future<Output = Result<Option<ApiKey>, StoreError>> + Send;
+
+    /// All keys, the newest first.
+    fn keys(&self) -> impl Future<Output = Result<Vec<ApiKey>, StoreError>> + Send;
+
+    /// Keeps a key under its hash.
+    fn add_key(
+        &self,
+        hash: &KeyHash,
+        key: &ApiKey,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Ends a key, durably before it returns.
+    fn revoke_key(
+        &self,
+        id: &str,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether a token is new: it is kept until `until`, durably before this returns. Tokens that have
+    /// ended before `now` may be forgotten.
+    fn use_once(
+        &self,
+        token: &[u8; 32],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// What was done under a receipt's id.
+    fn receipt(
+        &self,
+        id: &[u8; 32],
+    ) -> impl Future<Output = Result<Option<Receipted>, StoreError>> + Send;
+
+    /// Keeps the answer that was given for a receipt.
+    fn answered(
+        &self,
+        id: &[u8; 32],
+        status: u16,
+        etag: Option<&str>,
+        answer: &[u8],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

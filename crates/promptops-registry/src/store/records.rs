@@ -100,6 +100,34 @@ pub struct Target {
     pub reference: Reference,
     /// What of it.
     pub focus: Focus,
+    /// What a write that may be sent again is known by.
+    pub receipt: Option<Receipt>,
+}
+
+/// What a write is known by when it is sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// SHA-256 of who asks and their idempotency key.
+    pub id: [u8; 32],
+    /// SHA-256 of what they ask.
+    pub fingerprint: [u8; 32],
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What was done under a receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipted {
+    /// Of the request.
+    pub fingerprint: [u8; 32],
+    /// When.
+    pub at: Timestamp,
+    /// The prompt that was changed.
+    pub prompt_id: String,
+    /// The version that was written, if one was.
+    pub version: Option<Version>,
+    /// Status, ETag and data of the answer, once it was made.
+    pub answer: Option<(u16, Option<String>, Vec<u8>)>,
 }
 
 /// What of a prompt a decision wants to see, beside its head, labels and shown version.

@@ -1,0 +1,366 @@
+//! API keys: who may ask, for what, and how much.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use promptops_types::{Secret, Timestamp, ValidationIssue};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::limits::{MAX_DESCRIPTION_CHARS, MAX_ITEMS, MAX_NAME_CHARS};
+use crate::{Access, Registry, RegistryError, Store};
+
+/// What every key begins with.
+const PREFIX: &str = "po_";
+/// Random characters of a key: 143 bits.
+const RANDOM: usize = 24;
+/// Characters of its checksum.
+const CHECKSUM: usize = 6;
+/// Characters that are shown of a key.
+const SHOWN: usize = 8;
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// What a key may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Scope {
+    /// Reading prompts.
+    Read,
+    /// Changing prompts.
+    Write,
+    /// Managing keys.
+    Admin,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
+
+    /// The spelling in the store and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
+        found.ok_or_else(|| format!("there is no scope `{text}`; use read, write or admin"))
+    }
+}
+
+/// Most requests of a key. What is not set has the server's own limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RateLimits {
+    /// In any minute.
+    #[serde(rename = "rate_limit_per_minute")]
+    pub per_minute: Option<u32>,
+    /// In any hour.
+    #[serde(rename = "rate_limit_per_hour")]
+    pub per_hour: Option<u32>,
+    /// In any day.
+    #[serde(rename = "rate_limit_per_day")]
+    pub per_day: Option<u32>,
+}
+
+impl RateLimits {
+    /// Each window's limit, the shortest first.
+    pub fn windows(self) -> [Option<u32>; 3] {
+        [self.per_minute, self.per_hour, self.per_day]
+    }
+}
+
+/// A key as it is known: never its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApiKey {
+    /// UUID.
+    pub id: String,
+    /// Its first characters.
+    pub prefix: String,
+    /// What people call it.
+    pub name: String,
+    /// More about it.
+    pub description: Option<String>,
+    /// What it may be used for.
+    #[serde(rename = "allowed_scopes")]
+    pub scopes: BTreeSet<Scope>,
+    /// Where; `None` is everywhere.
+    #[serde(rename = "allowed_projects")]
+    pub projects: Option<BTreeSet<String>>,
+    /// How much.
+    #[serde(flatten)]
+    pub limits: RateLimits,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// By whom.
+    pub created_by: String,
+    /// Until when it works.
+    pub expires_at: Option<Timestamp>,
+    /// Since when it works no more.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Whether it may be used at a time.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// A key to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// What people call it.
+    pub name: String,
+    /// More about it.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// What it may be used for; `read` unless given.
+    #[serde(default, rename = "allowed_scopes")]
+    pub scopes: Option<BTreeSet<Scope>>,
+    /// Where; everywhere that its maker may be, unless given.
+    #[serde(default, rename = "allowed_projects")]
+    pub projects: Option<BTreeSet<String>>,
+    /// Most requests in any minute.
+    #[serde(default, rename = "rate_limit_per_minute")]
+    pub per_minute: Option<u32>,
+    /// Most requests in any hour.
+    #[serde(default, rename = "rate_limit_per_hour")]
+    pub per_hour: Option<u32>,
+    /// Most requests in any day.
+    #[serde(default, rename = "rate_limit_per_day")]
+    pub per_day: Option<u32>,
+    /// Until when it works.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// SHA-256 of a key: what it is looked up by.
+pub type KeyHash = [u8; 32];
+
+/// The hash of a text that can be a key; `None` where its form or checksum says that it is none.
+pub fn key_hash(text: &str) -> Option<KeyHash> {
+    let rest = text.strip_prefix(PREFIX)?;
+    let (random, checksum) = rest.split_at_checked(RANDOM)?;
+    let is_one = rest.len() == RANDOM + CHECKSUM && checksum_of(random) == checksum;
+    is_one.then(|| Sha256::digest(text).into())
+}
+
+/// Six characters of a SHA-256 over the random ones: a typing mistake asks no database.
+fn checksum_of(random: &str) -> String {
+    let digest = Sha256::digest(random);
+    digest.iter().take(CHECKSUM).map(|byte| letter(*byte)).collect()
+}
+
+fn letter(byte: u8) -> char {
+    char::from(ALPHABET[usize::from(byte) % ALPHABET.len()])
+}
+
+fn new_text() -> Result<Secret, RegistryError> {
+    let mut random = String::with_capacity(RANDOM);
+    while random.len() < RANDOM {
+        let mut bytes = [0_u8; 64];
+        getrandom::fill(&mut bytes).map_err(|error| {
+            RegistryError::Store(crate::StoreError::Other(format!("no random bytes: {error}")))
+        })?;
+        // The last bytes would make some letters likelier than others.
+        let fair = bytes.into_iter().filter(|byte| *byte < 248).map(letter);
+        random.extend(fair.take(RANDOM - random.len()));
+    }
+    let checksum = checksum_of(&random);
+    Ok(Secret::new(format!("{PREFIX}{random}{checksum}")))
+}
+
+impl Registry {
+    /// Makes a key, and gives its text: the only time that it is told. It may do no more than its
+    /// maker.
+    ///
+    /// # Errors
+    /// [`RegistryError::ScopeMissing`] without the scope `admin`; [`RegistryError::Invalid`] that names
+    /// every field that is wrong, or wider than the maker's own.
+    pub async fn create_key(
+        &self,
+        access: &Access,
+        new: NewKey,
+    ) -> Result<(ApiKey, Secret), RegistryError> {
+        access.require(Scope::Admin)?;
+        let at = self.now();
+        check(access, &new, at)?;
+        let text = new_text()?;
+        let hash: KeyHash = Sha256::digest(text.expose()).into();
+        let limit = |wanted: Option<u32>, own: Option<u32>| wanted.or(own);
+        let own = access.limits();
+        let key = ApiKey {
+            id: uuid::Uuid::new_v4().to_string(),
+            prefix: text.expose().chars().take(SHOWN).collect(),
+            name: new.name,
+            description: new.description,
+            scopes: new.scopes.unwrap_or_else(|| BTreeSet::from([Scope::Read])),
+            projects: new.projects.or_else(|| access.allowed_projects().cloned()),
+            limits: RateLimits {
+                per_minute: limit(new.per_minute, own.per_minute),
+                per_hour: limit(new.per_hour, own.per_hour),
+                per_day: limit(new.per_day, own.per_day),
+            },
+            created_at: at,
+            created_by: access.actor().to_owned(),
+            expires_at: new.expires_at.or_else(|| access.expires_at()),
+            revoked_at: None,
+        };
+        self.store.add_key(&hash, &key).await?;
+        Ok((key, text))
+    }
+
+    /// The key of a text, if it may be used now.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn authenticate(&self, text: &str) -> Result<Option<ApiKey>, RegistryError> {
+        let Some(hash) = key_hash(text) else { return Ok(None) };
+        let key = self.store.key(&hash).await?;
+        Ok(key.filter(|key| key.is_valid(self.now())))
+    }
+
+    /// The keys that a caller may see: those that may do no more than it; the newest first.
+    ///
+    /// # Errors
+    /// [`RegistryError::ScopeMissing`] without the scope `admin`.
+    pub async fn keys(&self, access: &Access) -> Result<Vec<ApiKey>, RegistryError> {
+        access.require(Scope::Admin)?;
+        let mut keys = self.store.keys().await?;
+        keys.retain(|key| access.covers_projects(key.projects.as_ref()));
+        Ok(keys)
+    }
+
+    /// Whether there is any key.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn has_keys(&self) -> Result<bool, RegistryError> {
+        Ok(!self.store.keys().await?.is_empty())
+    }
+
+    /// Ends a key: from the next request on it is refused.
+    ///
+    /// # Errors
+    /// [`RegistryError::ScopeMissing`] without the scope `admin`; [`RegistryError::KeyNotFound`] for one
+    /// that is not there, or that the caller may not see.
+    pub async fn revoke_key(&self, access: &Access, id: &str) -> Result<ApiKey, RegistryError> {
+        let keys = self.keys(access).await?;
+        let found = keys.into_iter().find(|key| key.id == id);
+        let Some(mut key) = found else {
+            return Err(RegistryError::KeyNotFound { id: id.to_owned() });
+        };
+        let at = self.now();
+        if key.revoked_at.is_none() {
+            self.store.revoke_key(id, at).await?;
+            key.revoked_at = Some(at);
+        }
+        Ok(key)
+    }
+
+    /// Whether something that may be used once has not been used yet: it has been, from now on.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn use_once(
+        &self,
+        token: &[u8; 32],
+        until: Timestamp,
+    ) -> Result<bool, RegistryError> {
+        Ok(self.store.use_once(token, until, self.now()).await?)
+    }
+}
+
+/// Refuses what is wrong, or wider than its maker's own.
+fn check(access: &Access, new: &NewKey, now: Timestamp) -> Result<(), RegistryError> {
+    let mut issues = Vec::new();
+    let mut wrong = |field: &str, code: &str, message: String| {
+        issues.push(ValidationIssue::new(field, code, message));
+    };
+    if new.name.trim().is_empty() || new.name.chars().count() > MAX_NAME_CHARS {
+        wrong("name", "invalid", format!("must have 1 to {MAX_NAME_CHARS} characters"));
+    }
+    if new.description.as_ref().is_some_and(|d| d.chars().count() > MAX_DESCRIPTION_CHARS) {
+        wrong(
+            "description",
+            "too_long",
+            format!("has more than {MAX_DESCRIPTION_CHARS} characters"),
+        );
+    }
+    for scope in new.scopes.iter().flatten().filter(|scope| !access.has(**scope)) {
+        wrong("allowed_scopes", "too_wide", format!("you have no scope `{scope}` yourself"));
+    }
+    if new.scopes.as_ref().is_some_and(BTreeSet::is_empty) {
+        wrong("allowed_scopes", "empty", "a key without scopes can do nothing".to_owned());
+    }
+    if new.projects.as_ref().is_some_and(|projects| projects.len() > MAX_ITEMS) {
+        wrong("allowed_projects", "too_many", format!("names more than {MAX_ITEMS} projects"));
+    }
+    for project in new.projects.iter().flatten().filter(|project| !access.allows(project)) {
+        wrong(
+            "allowed_projects",
+            "too_wide",
+            format!("you may not see project `{project}` yourself"),
+        );
+    }
+    let own = access.limits().windows();
+    let wanted = [new.per_minute, new.per_hour, new.per_day];
+    let fields = ["rate_limit_per_minute", "rate_limit_per_hour", "rate_limit_per_day"];
+    for ((field, wanted), own) in fields.into_iter().zip(wanted).zip(own) {
+        match (wanted, own) {
+            (Some(0), _) => wrong(field, "invalid", "must be at least 1".to_owned()),
+            (Some(wanted), Some(own)) if wanted > own => {
+                wrong(field, "too_wide", format!("you have {own} yourself"));
+            }
+            _ => {}
+        }
+    }
+    match (new.expires_at, access.expires_at()) {
+        (Some(end), _) if end <= now => wrong("expires_at", "invalid", "is past".to_owned()),
+        (Some(end), Some(own)) if end > own => {
+            wrong("expires_at", "too_wide", format!("your own key ends at {own}"));
+        }
+        _ => {}
+    }
+    if issues.is_empty() { Ok(()) } else { Err(RegistryError::Invalid(issues)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_known_by_its_form() {
+        let text = new_text().unwrap();
+        let text = text.expose();
+        assert_eq!(text.len(), 33);
+        assert!(key_hash(text).is_some());
+        for at in 3..33 {
+            let mut changed = text.to_owned();
+            let other = if &text[at..=at] == "x" { "y" } else { "x" };
+            changed.replace_range(at..=at, other);
+            assert_eq!(key_hash(&changed), None, "{at}");
+        }
+        for text in ["", "po_", "po_ä", &text[..32], &format!("{text}0"), &text[3..]] {
+            assert_eq!(key_hash(text), None, "{text}");
+        }
+    }
+}
