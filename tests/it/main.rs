@@ -12,5 +12,6 @@ mod faults;
 mod over_http;
 mod redis;
 mod rest_contract;
+mod server;
 mod transports;
 mod vectors;

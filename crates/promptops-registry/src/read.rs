@@ -191,6 +191,28 @@ impl Registry {
         Ok(self.store.audit(&query).await?)
     }
 
+    /// What was changed in the projects that the caller may see, or in one of them, in order: after the
+    /// change with the number `after`, at most `limit` (1 to 1000).
+    ///
+    /// # Errors
+    /// [`RegistryError::Store`].
+    pub async fn changes(
+        &self,
+        access: &Access,
+        project: Option<&str>,
+        after: u64,
+        limit: u64,
+    ) -> Result<Vec<AuditEntry>, RegistryError> {
+        access.require(Scope::Read)?;
+        let query = AuditQuery {
+            projects: access.narrow(project.map(|project| vec![project.to_owned()])),
+            prompt_id: None,
+            after,
+            limit: limit.clamp(1, MAX_PAGE),
+        };
+        Ok(self.store.audit(&query).await?)
+    }
+
     /// What was done under a receipt's id.
     ///
     /// # Errors

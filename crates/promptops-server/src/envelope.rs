@@ -1,5 +1,7 @@
 //! Around every answer: the request id, the envelope, the ETag and 304.
 
+use std::time::Duration;
+
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -19,12 +21,19 @@ const MAX_REQUEST_ID: usize = 128;
 
 pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = app.time.monotonic();
+    app.requests.count(started);
+    let is_read = request.method().is_safe();
     let id = request_id(&request);
     let is_get = request.method() == Method::GET;
     let known = request.headers().clone();
+    let request_line = format!("{} {}", request.method(), request.uri().path());
     // Whatever is logged inside carries the id that the answer tells.
     let span = tracing::error_span!("request", request_id = %id);
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if !is_read && response.status().is_success() {
+        app.written.notify_waiters();
+    }
+    log(&span, &request_line, response.status(), app.time.monotonic().saturating_sub(started));
     let metadata = || ResponseMetadata {
         request_id: id.clone(),
         processing_time_ms: Some(app.time.monotonic().saturating_sub(started).as_secs_f64() * 1e3),
@@ -58,6 +67,15 @@ pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// One line of the access log. What is asked for is told without its query: it may hold what is
+/// searched for.
+fn log(span: &tracing::Span, request: &str, status: StatusCode, took: Duration) {
+    let _entered = span.enter();
+    let status = status.as_u16();
+    let milliseconds = took.as_secs_f64() * 1e3;
+    tracing::info!(target: "promptops::access", request, status, milliseconds);
 }
 
 /// The caller's request id, or a new one where there is none or it is not plain text.

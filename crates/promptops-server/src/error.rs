@@ -88,6 +88,15 @@ impl From<RegistryError> for ApiError {
             RegistryError::ProjectNotAllowed { project } => {
                 Self::new(ErrorCode::Authorization, message).detail("project_id", project)
             }
+            RegistryError::ScopeMissing { scope } => {
+                Self::new(ErrorCode::Authorization, message).detail("scope", scope.as_str())
+            }
+            RegistryError::KeyNotFound { id } => {
+                Self::new(ErrorCode::NotFound, message).detail("id", id)
+            }
+            RegistryError::AlreadyDone => {
+                Self::new(ErrorCode::from(crate::keyed::ALREADY_DONE.to_owned()), message)
+            }
             RegistryError::VersionExists { version, .. }
             | RegistryError::Unchanged { version, .. } => {
                 Self::new(ErrorCode::VersionExists, message).detail("version", version.to_string())
@@ -156,19 +165,22 @@ impl From<JsonRejection> for ApiError {
             JsonRejection::JsonDataError(error) => {
                 Self::invalid("body", "invalid_type", error.body_text())
             }
-            rejection if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                let limit = crate::MAX_REQUEST_BYTES;
-                let message = format!(
-                    "the body of the request is larger than {limit} bytes; one template of a \
-                     prompt may have {MAX_BODY_BYTES}"
-                );
-                Self::new(ErrorCode::PayloadTooLarge, message)
-                    .detail("limit", limit)
-                    .detail("template_limit", MAX_BODY_BYTES)
-            }
+            rejection if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => too_large(),
             rejection => Self::bad_request(rejection.body_text()),
         }
     }
+}
+
+/// A body that is larger than any request's.
+pub(crate) fn too_large() -> ApiError {
+    let limit = crate::MAX_REQUEST_BYTES;
+    let message = format!(
+        "the body of the request is larger than {limit} bytes; one template of a prompt may have \
+         {MAX_BODY_BYTES}"
+    );
+    ApiError::new(ErrorCode::PayloadTooLarge, message)
+        .detail("limit", limit)
+        .detail("template_limit", MAX_BODY_BYTES)
 }
 
 impl From<QueryRejection> for ApiError {

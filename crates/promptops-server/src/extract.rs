@@ -3,10 +3,11 @@
 use axum::extract::{FromRequest, FromRequestParts};
 use http::request::Parts;
 use promptops_registry::{Access, PromptRef};
-use promptops_types::{ErrorCode, LabelName, Selector};
+use promptops_types::{LabelName, Selector};
 use serde::Deserialize;
 
 use crate::App;
+use crate::auth::refused;
 use crate::error::ApiError;
 
 /// A JSON body.
@@ -32,9 +33,7 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
-        parts.extensions.get::<Access>().cloned().map(Self).ok_or_else(|| {
-            ApiError::new(ErrorCode::Authentication, "no valid credentials; send an API key")
-        })
+        parts.extensions.get::<Access>().cloned().map(Self).ok_or_else(refused)
     }
 }
 

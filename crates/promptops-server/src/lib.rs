@@ -1,22 +1,39 @@
 #![doc = include_str!("../README.md")]
 
+mod auth;
+mod body;
+mod clock;
 mod envelope;
 mod error;
 mod etag;
 mod extract;
 mod in_process;
+mod keyed;
+mod rates;
 mod reply;
+mod requests;
 mod routes;
+mod serve;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
+pub use auth::MasterKey;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 pub use in_process::InProcess;
-pub use promptops_registry::{Access, Registry, StoreError};
+pub use promptops_registry::{Access, ApiKey, NewKey, RateLimits, Registry, Scope, StoreError};
 use promptops_types::{SystemTime, TimeSource};
+pub use serve::{Server, ServerConfig, Stopper};
+use tokio::sync::Notify;
 use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::auth::Failures;
+use crate::rates::Rates;
+use crate::requests::Requests;
 
 /// Most bytes of a request's body: a few templates of the largest size.
 pub const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;
@@ -24,26 +41,77 @@ pub const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;
 /// Where the contract's paths begin.
 pub const BASE_PATH: &str = "/v1/client";
 
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 /// What every handler shares.
 #[derive(Debug, Clone)]
 pub(crate) struct App {
     pub(crate) registry: Registry,
     pub(crate) time: Arc<dyn TimeSource>,
+    pub(crate) started: Duration,
+    pub(crate) master: MasterKey,
+    pub(crate) failures: Arc<Failures>,
+    pub(crate) rates: Arc<Rates>,
+    pub(crate) requests: Arc<Requests>,
+    /// Told after each write of this process.
+    pub(crate) written: Arc<Notify>,
+    /// Whether no more requests are taken.
+    pub(crate) stopping: Arc<AtomicBool>,
 }
 
-/// The contract's routes over a registry, with the system's clock.
+impl App {
+    fn new(registry: Registry, time: Arc<dyn TimeSource>, master: MasterKey) -> Self {
+        Self {
+            registry,
+            started: time.monotonic(),
+            time,
+            master,
+            failures: Arc::default(),
+            rates: Arc::default(),
+            requests: Arc::default(),
+            written: Arc::default(),
+            stopping: Arc::default(),
+        }
+    }
+}
+
+/// The contract's routes over a registry, with the system's clock, for callers inside the process: who
+/// asks is an [`Access`] in the request's extensions.
+///
+/// # Panics
+/// Where the system gives no random bytes.
 pub fn router(registry: Registry) -> Router {
     router_with_time(registry, Arc::new(SystemTime))
 }
 
 /// The same with another clock, which the answers' timestamps are read from.
+///
+/// # Panics
+/// Where the system gives no random bytes.
+#[expect(clippy::expect_used, reason = "as everything else that needs random bytes does")]
 pub fn router_with_time(registry: Registry, time: Arc<dyn TimeSource>) -> Router {
-    let app = App { registry, time };
-    Router::new()
-        .nest(BASE_PATH, routes::routes())
+    let master = MasterKey::random().expect("the system gives random bytes");
+    let app = App::new(registry, time, master);
+    wrapped(Router::new().nest(BASE_PATH, routes::routes(&app)), app)
+}
+
+/// The same for callers over a network, who prove who they are, and the paths that ask for no key.
+pub(crate) fn network_router(app: App) -> Router {
+    let routes = routes::routes(&app)
+        .route_layer(from_fn_with_state(app.clone(), rates::limit))
+        .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
+        .merge(routes::open());
+    wrapped(Router::new().nest(BASE_PATH, routes).merge(routes::root()), app)
+}
+
+fn wrapped(routes: Router<App>, app: App) -> Router {
+    routes
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .layer(from_fn_with_state(app.clone(), body::read))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn_with_state(app.clone(), envelope::wrap))
         .with_state(app)

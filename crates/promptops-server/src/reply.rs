@@ -32,6 +32,11 @@ impl Reply {
         Ok(Self { status: StatusCode::OK, data, etag: None })
     }
 
+    /// An answer that was given before.
+    pub(crate) fn again(status: StatusCode, data: Vec<u8>, etag: Option<String>) -> Self {
+        Self { status, data, etag }
+    }
+
     /// 201 with data.
     pub(crate) fn created(data: &impl Serialize) -> Result<Self, ApiError> {
         Ok(Self { status: StatusCode::CREATED, ..Self::ok(data)? })

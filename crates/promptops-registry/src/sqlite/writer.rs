@@ -27,8 +27,10 @@ enum Work {
     /// A change of a prompt.
     Change(Target, Decide),
     /// A write that decides nothing. What it finds, it keeps for its caller.
-    Write(Box<dyn Fn(&Connection) -> rusqlite::Result<()> + Send>),
+    Write(Box<Write>),
 }
+
+type Write = dyn Fn(&Connection) -> rusqlite::Result<()> + Send;
 
 /// What was made.
 #[derive(Debug)]

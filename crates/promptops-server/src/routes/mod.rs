@@ -1,7 +1,10 @@
 //! The contract's paths, one module a subject.
 
 mod batch;
+mod changes;
 mod diff;
+mod health;
+mod keys;
 mod labels;
 mod models;
 mod prompts;
@@ -9,12 +12,13 @@ mod render;
 mod versions;
 
 use axum::Router;
-use axum::routing::{get, post, put};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post, put};
 
-use crate::App;
+use crate::{App, keyed};
 
-/// Every path, below [`BASE_PATH`](crate::BASE_PATH).
-pub(crate) fn routes() -> Router<App> {
+/// Every path that asks who is there, below [`BASE_PATH`](crate::BASE_PATH).
+pub(crate) fn routes(app: &App) -> Router<App> {
     Router::new()
         .route("/prompts", get(prompts::list).post(prompts::create))
         .route(
@@ -34,4 +38,21 @@ pub(crate) fn routes() -> Router<App> {
         .route("/prompts/{id}/diff", get(diff::diff))
         .route("/models", get(models::list))
         .route("/models/compatibility", post(models::compatibility))
+        .route("/auth/api-keys", get(keys::list).post(keys::create))
+        .route("/auth/api-keys/{id}", delete(keys::revoke))
+        .route("/usage/limits", get(health::limits))
+        .route("/changes", get(changes::changes))
+        .route_layer(from_fn_with_state(app.clone(), keyed::once))
+}
+
+/// Paths below [`BASE_PATH`](crate::BASE_PATH) that ask for no key.
+pub(crate) fn open() -> Router<App> {
+    Router::new()
+        .route("/health", get(health::health))
+        .route("/auth/validate", post(keys::validate))
+}
+
+/// Paths of whoever runs the server.
+pub(crate) fn root() -> Router<App> {
+    Router::new().route("/livez", get(health::live)).route("/readyz", get(health::ready))
 }

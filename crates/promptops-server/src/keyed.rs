@@ -1,0 +1,165 @@
+//! Writes that may be sent again: `Idempotency-Key`.
+//!
+//! A receipt is kept in the transaction of the write, so a write whose answer was lost is never made
+//! twice; its answer is kept after it. Where that was lost too, it is made again from what was written.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderName, Method, StatusCode};
+use promptops_registry::{Access, PromptRef, Receipt, Receipted};
+use promptops_types::{ErrorCode, Selector};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::error::ApiError;
+use crate::reply::{Payload, Reply};
+use crate::{App, etag};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Longest key.
+const MAX_KEY: usize = 255;
+
+/// Where writes are that are made once: those of prompts and labels.
+fn is_keyed(request: &Request) -> bool {
+    let path = request.uri().path();
+    match *request.method() {
+        Method::POST => path.ends_with("/prompts"),
+        Method::PUT => path.contains("/prompts/"),
+        _ => false,
+    }
+}
+
+pub(crate) async fn once(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let (Some(key), true) = (request.headers().get(&IDEMPOTENCY_KEY), is_keyed(&request)) else {
+        return next.run(request).await;
+    };
+    let Some(access) = request.extensions().get::<Access>().cloned() else {
+        return next.run(request).await;
+    };
+    let key = key.as_bytes();
+    if !(1..=MAX_KEY).contains(&key.len()) || !key.iter().all(u8::is_ascii_graphic) {
+        let message = format!("`Idempotency-Key` must be 1 to {MAX_KEY} visible ASCII characters");
+        return ApiError::bad_request(message).into_response();
+    }
+    let receipt = Receipt {
+        id: digest(&[access.actor().as_bytes(), key]),
+        fingerprint: fingerprint(&request),
+        at: app.time.now(),
+    };
+    let asked = Asked::new(&request);
+    match app.registry.receipt(&receipt.id).await {
+        Ok(Some(done)) => return answer(&app, &access, &asked, &receipt, done).await,
+        Ok(None) => {}
+        Err(error) => return ApiError::from(error).into_response(),
+    }
+    request.extensions_mut().insert(access.clone().with_receipt(receipt.clone()));
+    let response = next.run(request).await;
+    match response.extensions().get::<Payload>() {
+        Some(Payload::Data { data, etag }) => {
+            let status = response.status().as_u16();
+            let kept = app.registry.answered(&receipt.id, status, etag.as_deref(), data).await;
+            if let Err(error) = kept {
+                // The write is made, and its receipt says so.
+                tracing::warn!(%error, "the answer to a write was not kept");
+            }
+            response
+        }
+        // Another request with this key was quicker.
+        Some(Payload::Error(error)) if error.code.as_str() == ALREADY_DONE => {
+            match app.registry.receipt(&receipt.id).await {
+                Ok(Some(done)) => answer(&app, &access, &asked, &receipt, done).await,
+                Ok(None) => ApiError::internal(&"a receipt is gone").into_response(),
+                Err(error) => ApiError::from(error).into_response(),
+            }
+        }
+        _ => response,
+    }
+}
+
+/// How a handler says that a receipt is there already; it never leaves this module.
+pub(crate) const ALREADY_DONE: &str = "ALREADY_DONE";
+
+/// What of a request tells how to answer it again.
+struct Asked {
+    is_post: bool,
+    label: Option<String>,
+}
+
+impl Asked {
+    fn new(request: &Request) -> Self {
+        let path = request.uri().path();
+        let label = path.split_once("/labels/").map(|(_, label)| label);
+        let label = label.and_then(|label| {
+            percent_encoding::percent_decode_str(label).decode_utf8().ok().map(Into::into)
+        });
+        Self { is_post: request.method() == Method::POST, label }
+    }
+}
+
+async fn answer(
+    app: &App,
+    access: &Access,
+    asked: &Asked,
+    receipt: &Receipt,
+    done: Receipted,
+) -> Response {
+    if done.fingerprint != receipt.fingerprint {
+        let code = ErrorCode::from("IDEMPOTENCY_MISMATCH".to_owned());
+        let message = "this idempotency key was used for another request; use a new key for each";
+        let mut response = ApiError::new(code, message).into_response();
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        return response;
+    }
+    if let Some((status, etag, data)) = done.answer {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        return Reply::again(status, data, etag).into_response();
+    }
+    match rebuilt(app, access, asked, &done).await {
+        Ok(reply) => reply.into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
+/// The answer to what was written, as it is now.
+async fn rebuilt(
+    app: &App,
+    access: &Access,
+    asked: &Asked,
+    done: &Receipted,
+) -> Result<Reply, ApiError> {
+    let prompt = PromptRef::new(done.prompt_id.clone());
+    if let Some(label) = &asked.label {
+        let (labels, revision) = app.registry.labels(access, &prompt).await?;
+        let label = labels.into_iter().find(|known| known.label.as_str() == label);
+        return Ok(Reply::ok(&json!(label))?.etag(etag::of_revision(revision, "labels")));
+    }
+    let selector = done.version.clone().map_or_else(Selector::default, Selector::Exact);
+    let found = app.registry.get(access, &prompt, &selector, None).await?;
+    let reply =
+        if asked.is_post { Reply::created(&found.prompt)? } else { Reply::ok(&found.prompt)? };
+    Ok(reply.etag(etag::of_prompt(&found)))
+}
+
+/// SHA-256 over parts with their lengths.
+fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+fn fingerprint(request: &Request) -> [u8; 32] {
+    let body = request.extensions().get::<Bytes>().cloned().unwrap_or_default();
+    let uri = request.uri();
+    digest(&[
+        request.method().as_str().as_bytes(),
+        uri.path().as_bytes(),
+        uri.query().unwrap_or_default().as_bytes(),
+        &body,
+    ])
+}

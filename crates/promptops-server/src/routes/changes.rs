@@ -1,0 +1,127 @@
+//! The change feed: what was published, labelled and deleted, in order, from a cursor on. By polling,
+//! by a request that waits, or as server-sent events.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use http::HeaderMap;
+use http::header::ACCEPT;
+use promptops_registry::{Access, AuditEntry};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::App;
+use crate::clock::within;
+use crate::error::ApiError;
+use crate::extract::{Caller, Query};
+use crate::reply::Reply;
+
+/// Changes of one answer unless said otherwise.
+const PAGE: u64 = 100;
+
+/// Longest wait of a request, in seconds.
+const MOST_WAIT: u64 = 60;
+
+/// How often the store is looked at for what other processes have written.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How often a stream without changes says that it is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Changes {
+    since: Option<String>,
+    project_id: Option<String>,
+    limit: Option<u64>,
+    /// Seconds that may pass until there is a change; 0.
+    wait: Option<u64>,
+}
+
+/// A place in the feed: the number of the last change that was seen. It is the store's, so it outlives
+/// this process.
+fn cursor(seq: u64) -> String {
+    format!("c{seq}")
+}
+
+fn parsed(text: &str) -> Result<u64, ApiError> {
+    text.strip_prefix('c').and_then(|number| number.parse().ok()).ok_or_else(|| {
+        ApiError::invalid("since", "invalid", "is no cursor; take one from `next_cursor`")
+    })
+}
+
+pub(crate) async fn changes(
+    State(app): State<App>,
+    Caller(access): Caller,
+    Query(query): Query<Changes>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let told = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let since = told.or(query.since.as_deref()).map(parsed).transpose()?.unwrap_or(0);
+    let feed = Feed { app, access, project: query.project_id, since };
+    let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/event-stream") {
+        // Refused before the stream begins.
+        feed.page(1).await?;
+        let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+        return Ok(Sse::new(feed.events()).keep_alive(keep_alive).into_response());
+    }
+    let limit = query.limit.unwrap_or(PAGE);
+    let mut wait = Duration::from_secs(query.wait.unwrap_or(0).min(MOST_WAIT));
+    let found = loop {
+        let found = feed.page(limit).await?;
+        if !found.is_empty() || wait.is_zero() || !feed.pause(LOOK.min(wait)).await {
+            break found;
+        }
+        wait = wait.saturating_sub(LOOK);
+    };
+    let next = found.last().map_or(since, |last| last.seq);
+    let has_more = found.len() as u64 >= limit;
+    let body = json!({ "changes": found, "next_cursor": cursor(next), "has_more": has_more });
+    Ok(Reply::ok(&body)?.into_response())
+}
+
+struct Feed {
+    app: App,
+    access: Access,
+    project: Option<String>,
+    since: u64,
+}
+
+impl Feed {
+    async fn page(&self, limit: u64) -> Result<Vec<AuditEntry>, ApiError> {
+        let Self { app, access, project, since } = self;
+        Ok(app.registry.changes(access, project.as_deref(), *since, limit).await?)
+    }
+
+    /// Waits for a change of this process, or for a while; gives whether the server goes on.
+    async fn pause(&self, time: Duration) -> bool {
+        let written = self.app.written.notified();
+        // Time that passes is as good as being told.
+        let _ = within(time, written).await;
+        !self.app.stopping.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Each change as an event, until the server stops or the store fails.
+    fn events(self) -> impl stream::Stream<Item = Result<Event, Infallible>> {
+        stream::unfold((self, Vec::new().into_iter()), |(mut feed, mut ready)| async move {
+            loop {
+                let next: Option<AuditEntry> = ready.next();
+                if let Some(entry) = next {
+                    feed.since = entry.seq;
+                    let data = serde_json::to_string(&entry).unwrap_or_default();
+                    let event = Event::default().id(cursor(entry.seq)).event("change").data(data);
+                    return Some((Ok(event), (feed, ready)));
+                }
+                match feed.page(PAGE).await {
+                    Ok(found) if !found.is_empty() => ready = found.into_iter(),
+                    Ok(_) if feed.pause(LOOK).await => {}
+                    _ => return None,
+                }
+            }
+        })
+    }
+}

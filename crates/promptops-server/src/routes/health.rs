@@ -1,0 +1,63 @@
+//! Whether the server is there, and whether it can answer.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use axum::Extension;
+use axum::extract::State;
+use http::StatusCode;
+use promptops_registry::Access;
+use serde_json::json;
+
+use crate::App;
+use crate::error::ApiError;
+use crate::extract::Caller;
+use crate::rates::Remaining;
+use crate::reply::Reply;
+
+/// For everybody: no key is asked for.
+pub(crate) async fn health(State(app): State<App>) -> Result<Reply, ApiError> {
+    let started = app.time.monotonic();
+    let store = app.registry.projects(&Access::full("health")).await;
+    let took = app.time.monotonic().saturating_sub(started);
+    let is_well = store.is_ok();
+    let status = if is_well { "healthy" } else { "unhealthy" };
+    Reply::ok(&json!({
+        "status": status,
+        "version": env!("CARGO_PKG_VERSION"),
+        "dependencies": {
+            "store": { "status": status, "latency_ms": took.as_secs_f64() * 1e3 },
+        },
+        "uptime_seconds": app.time.monotonic().saturating_sub(app.started).as_secs(),
+        "requests_last_minute": app.requests.last_minute(app.time.monotonic()),
+    }))
+}
+
+/// The process runs.
+pub(crate) async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// Requests are taken, and the store answers.
+pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+    if app.stopping.load(Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    match app.registry.projects(&Access::full("ready")).await {
+        Ok(_) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+        }
+    }
+}
+
+/// What is left of the caller's limits.
+pub(crate) async fn limits(
+    Caller(_): Caller,
+    remaining: Option<Extension<Remaining>>,
+) -> Result<Reply, ApiError> {
+    let Some(Extension(Remaining([minute, hour, day]))) = remaining else {
+        return Reply::ok(&json!({}));
+    };
+    Reply::ok(&json!({ "minute": minute, "hour": hour, "day": day }))
+}

@@ -1,0 +1,83 @@
+//! The change feed.
+
+use std::time::Duration;
+
+use promptops_client::{NewPrompt, PromptUpdate};
+use promptops_server::NewKey;
+use promptops_transport::{Clock, TokioClock};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+use super::{all, start};
+
+#[tokio::test]
+async fn what_was_changed_is_told_in_order_from_a_cursor_on() {
+    let server = start().await;
+    let client = server.client(&server.admin);
+    for (name, project) in [("A", "support"), ("B", "sales"), ("C", "support")] {
+        client.create_prompt(NewPrompt::new(name, "x")).project(project).await.unwrap();
+    }
+    let first = server.get("/v1/client/changes?limit=2", &server.admin).await.body["data"].clone();
+    assert_eq!((first["changes"].as_array().unwrap().len(), &first["has_more"]), (2, &true.into()));
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let path = format!("/v1/client/changes?since={cursor}");
+    let rest = server.get(&path, &server.admin).await.body["data"].clone();
+    assert_eq!(rest["changes"][0]["slug"], "c");
+    assert_eq!(rest["has_more"], false);
+    let of = server.get("/v1/client/changes?project_id=sales", &server.admin).await;
+    assert_eq!(of.body["data"]["changes"].as_array().unwrap().len(), 1);
+    let new = NewKey { projects: Some(["sales".to_owned()].into()), ..all() };
+    let (_, narrow) = server.key(new).await;
+    let seen = server.get("/v1/client/changes", &narrow).await.body["data"]["changes"].clone();
+    assert_eq!((seen.as_array().unwrap().len(), &seen[0]["slug"]), (1, &"b".into()));
+    let hidden = server.get("/v1/client/changes?project_id=support", &narrow).await;
+    assert_eq!(hidden.body["data"]["changes"].as_array().unwrap().len(), 0);
+    let wrong = server.get("/v1/client/changes?since=7", &server.admin).await;
+    assert_eq!(wrong.status, 422);
+}
+
+#[tokio::test]
+async fn a_request_waits_for_a_change() {
+    let server = start().await;
+    let client = server.client(&server.admin);
+    let waiting = server.get("/v1/client/changes?wait=30", &server.admin);
+    let writing = async {
+        TokioClock.sleep(Duration::from_millis(50)).await;
+        client.create_prompt(NewPrompt::new("A", "x")).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(waiting, writing);
+    assert_eq!(answer.body["data"]["changes"][0]["slug"], "a");
+}
+
+#[tokio::test]
+async fn a_stream_of_events_goes_on_and_ends_with_the_server() {
+    let server = start().await;
+    let client = server.client(&server.admin);
+    client.create_prompt(NewPrompt::new("A", "x")).await.unwrap();
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let mut stream = BufReader::new(stream);
+    let request = format!(
+        "GET /v1/client/changes HTTP/1.1\r\nhost: h\r\naccept: text/event-stream\r\n\
+         authorization: Bearer {}\r\n\r\n",
+        server.admin.expose()
+    );
+    stream.get_mut().write_all(request.as_bytes()).await.unwrap();
+    let mut line = String::new();
+    let mut ids = Vec::new();
+    for update in 0..3 {
+        loop {
+            line.clear();
+            assert!(stream.read_line(&mut line).await.unwrap() > 0, "it ended");
+            if let Some(id) = line.strip_prefix("id: ") {
+                ids.push(id.trim().to_owned());
+                break;
+            }
+        }
+        let content = format!("text {update}");
+        client.update_prompt("a", PromptUpdate::new().content(content)).await.unwrap();
+    }
+    assert_eq!(ids, ["c1", "c2", "c3"]);
+    server.stopper.stop();
+    while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {}
+    server.task.await.unwrap();
+}

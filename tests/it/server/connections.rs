@@ -1,0 +1,88 @@
+//! Connections: slow ones, many of them, and those there are when the server stops.
+
+use std::time::Duration;
+
+use promptops_client::{ErrorKind, NewPrompt};
+use promptops_transport::{Clock, TokioClock};
+use promptops_types::TimeSource;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::start;
+use crate::faults::since;
+
+async fn is_closed(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    // An answer may come first; a reset is an end too.
+    let _ = stream.read_to_end(&mut rest).await;
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_come_is_not_waited_for() {
+    let server = start().await;
+    let started = TokioClock.monotonic();
+    let mut slow = Vec::new();
+    for part in [
+        "",
+        "GET /livez HTTP/1.1\r\nhost:",
+        "POST /v1/client/auth/validate HTTP/1.1\r\nhost: h\r\ncontent-length: 9\r\n\r\n{",
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(part.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    assert_eq!(server.send("GET /livez", "", "").await.status, 200, "others are not held up");
+    for stream in &mut slow {
+        is_closed(stream).await;
+    }
+    assert!(since(started) >= Duration::from_secs(9), "they have their time");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
+    let server = start().await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head =
+        "POST /v1/client/auth/validate HTTP/1.1\r\nhost: h\r\ncontent-length: 9000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert!(answer.contains("PAYLOAD_TOO_LARGE"), "{answer}");
+    let long = format!("GET /v1/client/prompts/{}", "x".repeat(100_000));
+    let status = server.send(&long, "", "").await.status;
+    assert!(matches!(status, 414 | 431), "{status}");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_finishes_what_is_under_way() {
+    let server = start().await;
+    let client = server.client(&server.admin);
+    client.create_prompt(NewPrompt::new("A", "x")).await.unwrap();
+    let mut half = TcpStream::connect(server.address).await.unwrap();
+    half.write_all(b"GET /livez HTTP/1.1\r\nho").await.unwrap();
+    let waiting = tokio::spawn({
+        let (address, admin) = (server.address, server.admin.clone());
+        async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let request = format!(
+                "GET /v1/client/changes?since=c99&wait=60 HTTP/1.1\r\nhost: h\r\n\
+                 authorization: Bearer {}\r\n\r\n",
+                admin.expose()
+            );
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        }
+    });
+    TokioClock.sleep(Duration::from_millis(100)).await;
+    let started = TokioClock.monotonic();
+    server.stopper.stop();
+    assert!(waiting.await.unwrap().starts_with("HTTP/1.1 200"), "it was answered");
+    is_closed(&mut half).await;
+    server.task.await.unwrap();
+    assert!(since(started) < Duration::from_secs(11), "{:?}", since(started));
+    let error = client.get_prompt("a").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Network);
+}
