@@ -23,6 +23,7 @@ pub(crate) fn long() -> Outcome {
 
 fn table(size: &'static str) -> Outcome {
     redis::require()?;
+    cargo("build --release -p promptops-cli").run()?;
     let mut table = Table::new(COLUMNS);
     let outcome = table.run(cargo(LINE).env("PROMPTOPS_FAULTS", size));
     table.sort();

@@ -14,6 +14,7 @@ mod reply;
 mod requests;
 mod routes;
 mod serve;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use in_process::InProcess;
 pub use promptops_registry::{Access, ApiKey, NewKey, RateLimits, Registry, Scope, StoreError};
 use promptops_types::{SystemTime, TimeSource};
 pub use serve::{Server, ServerConfig, Stopper};
+pub use tls::{Reloader, TlsFiles};
 use tokio::sync::Notify;
 use tower_http::catch_panic::CatchPanicLayer;
 

@@ -15,12 +15,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use promptops_registry::Registry;
 use promptops_types::SystemTime;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use crate::clock::within;
+use crate::tls::{Reloader, Tls, TlsFiles};
 use crate::{App, MasterKey, Peer, network_router};
 
 /// How a server behaves. Every limit has a default that protects it.
@@ -33,6 +35,8 @@ pub struct ServerConfig {
     pub head_timeout: Duration,
     /// Longest time for what is under way when the server stops; 10 s.
     pub grace: Duration,
+    /// The certificates to serve with; plain HTTP without.
+    pub tls: Option<TlsFiles>,
 }
 
 impl Default for ServerConfig {
@@ -41,6 +45,7 @@ impl Default for ServerConfig {
             max_connections: 10_000,
             head_timeout: Duration::from_secs(10),
             grace: Duration::from_secs(10),
+            tls: None,
         }
     }
 }
@@ -51,6 +56,7 @@ pub struct Server {
     listener: TcpListener,
     router: Router,
     config: ServerConfig,
+    tls: Tls,
     stopper: Stopper,
 }
 
@@ -92,13 +98,14 @@ impl Server {
     /// Listens at an address. Nothing is answered until [`run`](Self::run).
     ///
     /// # Errors
-    /// When the address cannot be listened at.
+    /// When the address cannot be listened at, or the certificates cannot be used.
     pub async fn bind(
         address: SocketAddr,
         registry: Registry,
         master: MasterKey,
         config: ServerConfig,
     ) -> io::Result<Self> {
+        let tls = Tls::new(config.tls.clone())?;
         let listener = TcpListener::bind(address).await?;
         let app = App::new(registry, Arc::new(SystemTime), master);
         let stopper = Stopper {
@@ -106,7 +113,7 @@ impl Server {
             told: Arc::default(),
             written: Arc::clone(&app.written),
         };
-        Ok(Self { listener, router: network_router(app), config, stopper })
+        Ok(Self { listener, router: network_router(app), config, tls, stopper })
     }
 
     /// Where it listens.
@@ -122,13 +129,18 @@ impl Server {
         self.stopper.clone()
     }
 
+    /// What reads its certificates again.
+    pub fn reloader(&self) -> Reloader {
+        Reloader(self.tls.clone())
+    }
+
     /// Answers until it is stopped, then finishes what is under way, for as long as
     /// [`ServerConfig::grace`] at most.
     ///
     /// # Cancel safety
     /// Dropped, it drops every connection.
     pub async fn run(self) {
-        let Self { listener, router, config, stopper } = self;
+        let Self { listener, router, config, tls, stopper } = self;
         let room = Arc::new(Semaphore::new(config.max_connections.max(1)));
         let mut connections = JoinSet::new();
         loop {
@@ -139,9 +151,21 @@ impl Server {
             };
             let Some((stream, peer, permit)) = accepted else { continue };
             let (router, stopper) = (router.clone(), stopper.clone());
-            let head_timeout = config.head_timeout;
+            let (head_timeout, acceptor) = (config.head_timeout, tls.acceptor());
             connections.spawn(async move {
-                connection(stream, peer, router, head_timeout, &stopper).await;
+                // An answer is one write, which is not to wait for another.
+                let _ = stream.set_nodelay(true);
+                match acceptor {
+                    None => connection(stream, peer, router, head_timeout, &stopper).await,
+                    Some(acceptor) => {
+                        let accepted = within(head_timeout, acceptor.accept(stream)).await;
+                        if let Some(Ok(stream)) = accepted {
+                            connection(stream, peer, router, head_timeout, &stopper).await;
+                        } else {
+                            tracing::debug!(%peer, "a TLS handshake failed");
+                        }
+                    }
+                }
                 drop(permit);
             });
         }
@@ -170,14 +194,12 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<Accepte
 }
 
 async fn connection(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     router: Router,
     head_timeout: Duration,
     stopper: &Stopper,
 ) {
-    // An answer is one write, which is not to wait for another.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));

@@ -14,6 +14,7 @@ mod outage;
 mod redis;
 mod retry_after;
 mod reuse;
+mod server;
 
 use std::fmt;
 use std::time::Duration;

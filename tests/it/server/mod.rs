@@ -4,6 +4,7 @@ mod auth;
 mod changes;
 mod connections;
 mod keyed;
+pub(crate) mod process;
 
 use std::net::SocketAddr;
 

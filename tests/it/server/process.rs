@@ -1,0 +1,85 @@
+//! The server as a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use promptops_client::{PromptOpsClient, RetryConfig};
+use promptops_types::Secret;
+
+/// The program that was built with these tests.
+fn program() -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    let program = here.ancestors().nth(2).unwrap().join("promptops");
+    assert!(program.is_file(), "build it first: `cargo build -p promptops-cli`");
+    program
+}
+
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    /// Told by a store that was empty.
+    pub(crate) admin: Option<Secret>,
+}
+
+impl Process {
+    /// Starts it, and waits until it listens.
+    pub(crate) fn start(db: &Path) -> Self {
+        let mut child = Command::new(program())
+            .args(["serve", "--listen", "127.0.0.1:0", "--db"])
+            .arg(format!("sqlite:{}", db.display()))
+            .env("RUST_LOG", "warn")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut admin = None;
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = loop {
+            let line = lines.next().expect("it listens").unwrap();
+            if let Some(key) = line.strip_prefix("admin key, shown this once: ") {
+                admin = Some(Secret::new(key));
+            }
+            if let Some(address) = line.strip_prefix("listening at ") {
+                break address.parse().unwrap();
+            }
+        };
+        Self { child, address, admin }
+    }
+
+    pub(crate) fn client(&self, key: &Secret) -> PromptOpsClient {
+        PromptOpsClient::builder()
+            .base_url(format!("http://{}/v1", self.address))
+            .api_key(key.clone())
+            .retry(RetryConfig::none())
+            .cache(promptops_client::CacheConfig::none())
+            .build()
+            .unwrap()
+    }
+
+    /// Ends it at once, as a crash does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// Whether it has ended, and well.
+    pub(crate) fn ended(&mut self) -> Option<bool> {
+        self.child.try_wait().unwrap().map(|status| status.success())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
