@@ -20,6 +20,14 @@ pub mod concepts {}
 #[doc = include_str!("../../docs/src/introduction.md")]
 pub mod introduction {}
 
+/// The chapter `self-hosting.md`.
+#[doc = include_str!("../../docs/src/self-hosting.md")]
+pub mod self_hosting {}
+
+/// The chapter `security.md`.
+#[doc = include_str!("../../docs/src/security.md")]
+pub mod security {}
+
 /// The chapter `limits.md`.
 #[doc = include_str!("../../docs/src/limits.md")]
 pub mod limits {}

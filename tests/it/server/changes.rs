@@ -41,11 +41,11 @@ async fn a_request_waits_for_a_change() {
     let server = start().await;
     let client = server.client(&server.admin);
     let waiting = server.get("/v1/client/changes?wait=30", &server.admin);
-    let writing = async {
+    let change = async {
         TokioClock.sleep(Duration::from_millis(50)).await;
         client.create_prompt(NewPrompt::new("A", "x")).await.unwrap();
     };
-    let (answer, ()) = tokio::join!(waiting, writing);
+    let (answer, ()) = tokio::join!(waiting, change);
     assert_eq!(answer.body["data"]["changes"][0]["slug"], "a");
 }
 

@@ -1,14 +1,16 @@
 //! Connections: slow ones, many of them, and those there are when the server stops.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use promptops_client::{ErrorKind, NewPrompt};
+use promptops_client::{ErrorKind, HyperTransport, NewPrompt, PromptOpsClient, RetryConfig};
+use promptops_server::{Access, MasterKey, Registry, Server, ServerConfig, TlsFiles};
 use promptops_transport::{Clock, TokioClock};
 use promptops_types::TimeSource;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::start;
+use super::{all, start};
 use crate::faults::since;
 
 async fn is_closed(stream: &mut TcpStream) {
@@ -85,4 +87,46 @@ async fn a_server_that_stops_finishes_what_is_under_way() {
     assert!(since(started) < Duration::from_secs(11), "{:?}", since(started));
     let error = client.get_prompt("a").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network);
+}
+
+#[tokio::test]
+async fn certificates_are_read_again_while_it_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = TlsFiles { cert: folder.path().join("cert"), key: folder.path().join("key") };
+    // One that is trusted, then one that is not.
+    let write = || {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&files.cert, made.cert.pem()).unwrap();
+        std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+        made.cert.pem()
+    };
+    let trusted = write();
+    let registry = Registry::in_memory().unwrap();
+    let (_, admin) = registry.create_key(&Access::full("test"), all()).await.unwrap();
+    let mut config = ServerConfig::default();
+    config.tls = Some(files.clone());
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let master = MasterKey::random().unwrap();
+    let server = Server::bind(any, registry, master, config).await.unwrap();
+    let (port, reloader) = (server.local_addr().unwrap().port(), server.reloader());
+    tokio::spawn(server.run());
+    let call = async || {
+        let transport = HyperTransport::builder().certificate_authority(trusted.as_bytes());
+        let client = PromptOpsClient::builder()
+            .base_url(format!("https://localhost:{port}/v1"))
+            .api_key(admin.clone())
+            .retry(RetryConfig::none())
+            .transport(transport.build().unwrap())
+            .build()
+            .unwrap();
+        client.list_prompts().await.map(|prompts| prompts.len())
+    };
+    assert_eq!(call().await.unwrap(), 0);
+    std::fs::write(&files.cert, "nothing").unwrap();
+    let error = reloader.reload().unwrap_err().to_string();
+    assert!(error.contains("cert"), "{error}");
+    assert_eq!(call().await.unwrap(), 0, "those there were stay");
+    write();
+    reloader.reload().unwrap();
+    assert_eq!(call().await.unwrap_err().kind(), ErrorKind::Network, "another certificate");
 }

@@ -38,7 +38,7 @@ impl Process {
         let mut admin = None;
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = loop {
-            let line = lines.next().expect("it listens").unwrap();
+            let line = lines.next().unwrap().unwrap();
             if let Some(key) = line.strip_prefix("admin key, shown this once: ") {
                 admin = Some(Secret::new(key));
             }
