@@ -1,4 +1,4 @@
-//! The command `promptops`: one module a command.
+#![doc = include_str!("../README.md")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program prints")]
 
 mod serve;

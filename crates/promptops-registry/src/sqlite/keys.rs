@@ -15,8 +15,13 @@ const RECEIPT_MICROS: i64 = 24 * 3600 * 1_000_000;
 /// Most of what is over that one write clears away.
 const CLEARED: u32 = 100;
 
-const COLUMNS: &str = "id, prefix, name, description, scopes, projects, per_minute, per_hour, \
-                       per_day, created_at, created_by, expires_at, revoked_at";
+/// The columns that [`read`] reads.
+macro_rules! columns {
+    () => {
+        "id, prefix, name, description, scopes, projects, per_minute, per_hour, per_day, \
+         created_at, created_by, expires_at, revoked_at"
+    };
+}
 
 fn read(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
     let scopes: String = row.get(4)?;
@@ -46,14 +51,15 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
 
 pub(super) fn key(connection: &Connection, hash: &KeyHash) -> rusqlite::Result<Option<ApiKey>> {
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM api_keys WHERE hash = ?"))?
+        .prepare_cached(concat!("SELECT ", columns!(), " FROM api_keys WHERE hash = ?"))?
         .query_row([hash.as_slice()], read)
         .optional()
 }
 
 pub(super) fn keys(connection: &Connection) -> rusqlite::Result<Vec<ApiKey>> {
-    let query = format!("SELECT {COLUMNS} FROM api_keys ORDER BY created_at DESC, id");
-    connection.prepare_cached(&query)?.query_map([], read)?.collect()
+    const QUERY: &str =
+        concat!("SELECT ", columns!(), " FROM api_keys ORDER BY created_at DESC, id");
+    connection.prepare_cached(QUERY)?.query_map([], read)?.collect()
 }
 
 pub(super) fn add(connection: &Connection, hash: &KeyHash, key: &ApiKey) -> rusqlite::Result<()> {
