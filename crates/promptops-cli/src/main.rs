@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program prints")]
 
+mod backup;
 mod serve;
 
 use std::process::ExitCode;
@@ -19,11 +20,17 @@ struct Arguments {
 enum Command {
     /// Serves a registry over HTTP.
     Serve(serve::Serve),
+    /// Copies a registry's file, while a server may be using it.
+    Backup(backup::Backup),
+    /// Makes a registry from a backup.
+    Restore(backup::Restore),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(serve) => serve.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -32,7 +32,7 @@ pub use labels::LabelMove;
 pub use limits::{MAX_BODY_BYTES, MAX_PAGE};
 pub use publish::UpdateOptions;
 pub use registry::{Found, PromptRef, Registry};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, copy as copy_sqlite};
 #[cfg(feature = "test-util")]
 pub use store::contract as store_contract;
 pub use store::{

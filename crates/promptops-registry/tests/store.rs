@@ -204,3 +204,41 @@ async fn a_locked_file_is_busy_and_nothing_is_written() {
     blocker.execute_batch("ROLLBACK").unwrap();
     registry.create(&access, None, NewPrompt::new("A", "x")).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_is_of_one_moment_while_others_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("prompts.db");
+    let registry = Registry::open(&path).unwrap();
+    let access = Access::full("test");
+    let writing = tokio::spawn({
+        let (registry, access) = (registry.clone(), access.clone());
+        async move {
+            for number in 0..300 {
+                let name = format!("n-{number}");
+                let new = NewPrompt::new(&name, "x".repeat(2000)).slug(&name);
+                registry.create(&access, None, new).await.unwrap();
+            }
+        }
+    });
+    let mut made = Vec::new();
+    for number in 0..5 {
+        let to = folder.path().join(format!("copy-{number}"));
+        let (from, target) = (path.clone(), to.clone());
+        let copied =
+            tokio::task::spawn_blocking(move || promptops_registry::copy_sqlite(&from, &target));
+        copied.await.unwrap().unwrap();
+        made.push(to);
+    }
+    writing.await.unwrap();
+    for copy in made {
+        let copy = Registry::open(&copy).unwrap();
+        let query = promptops_registry::ListQuery { limit: 1000, ..Default::default() };
+        let total = copy.list(&access, query).await.unwrap().total;
+        // The first so many, none left out.
+        for number in 0..total {
+            let prompt = PromptRef::new(format!("n-{number}"));
+            copy.get(&access, &prompt, &Selector::default(), None).await.unwrap();
+        }
+    }
+}

@@ -22,7 +22,8 @@ const MAX_REQUEST_ID: usize = 128;
 pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = app.time.monotonic();
     app.requests.count(started);
-    let is_read = request.method().is_safe();
+    let method = request.method().clone();
+    let is_read = method.is_safe();
     let id = request_id(&request);
     let is_get = request.method() == Method::GET;
     let known = request.headers().clone();
@@ -33,7 +34,9 @@ pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -
     if !is_read && response.status().is_success() {
         app.written.notify_waiters();
     }
-    log(&span, &request_line, response.status(), app.time.monotonic().saturating_sub(started));
+    let took = app.time.monotonic().saturating_sub(started);
+    log(&span, &request_line, response.status(), took);
+    app.metrics.answered(&method, response.status(), took);
     let metadata = || ResponseMetadata {
         request_id: id.clone(),
         processing_time_ms: Some(app.time.monotonic().saturating_sub(started).as_secs_f64() * 1e3),

@@ -9,6 +9,7 @@ mod etag;
 mod extract;
 mod in_process;
 mod keyed;
+mod metrics;
 mod rates;
 mod reply;
 mod requests;
@@ -26,7 +27,9 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 pub use in_process::InProcess;
-pub use promptops_registry::{Access, ApiKey, NewKey, RateLimits, Registry, Scope, StoreError};
+pub use promptops_registry::{
+    Access, ApiKey, NewKey, RateLimits, Registry, Scope, StoreError, copy_sqlite,
+};
 use promptops_types::{SystemTime, TimeSource};
 pub use serve::{Server, ServerConfig, Stopper};
 pub use tls::{Reloader, TlsFiles};
@@ -34,6 +37,7 @@ use tokio::sync::Notify;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::auth::Failures;
+use crate::metrics::Metrics;
 use crate::rates::Rates;
 use crate::requests::Requests;
 
@@ -57,6 +61,7 @@ pub(crate) struct App {
     pub(crate) failures: Arc<Failures>,
     pub(crate) rates: Arc<Rates>,
     pub(crate) requests: Arc<Requests>,
+    pub(crate) metrics: Arc<Metrics>,
     /// Told after each write of this process.
     pub(crate) written: Arc<Notify>,
     /// Whether no more requests are taken.
@@ -73,6 +78,7 @@ impl App {
             failures: Arc::default(),
             rates: Arc::default(),
             requests: Arc::default(),
+            metrics: Arc::default(),
             written: Arc::default(),
             stopping: Arc::default(),
         }

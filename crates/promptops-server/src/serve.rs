@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use crate::clock::within;
+use crate::metrics::Metrics;
 use crate::tls::{Reloader, Tls, TlsFiles};
 use crate::{App, MasterKey, Peer, network_router};
 
@@ -57,6 +58,7 @@ pub struct Server {
     router: Router,
     config: ServerConfig,
     tls: Tls,
+    metrics: Arc<Metrics>,
     stopper: Stopper,
 }
 
@@ -113,7 +115,8 @@ impl Server {
             told: Arc::default(),
             written: Arc::clone(&app.written),
         };
-        Ok(Self { listener, router: network_router(app), config, tls, stopper })
+        let metrics = Arc::clone(&app.metrics);
+        Ok(Self { listener, router: network_router(app), config, tls, metrics, stopper })
     }
 
     /// Where it listens.
@@ -140,7 +143,7 @@ impl Server {
     /// # Cancel safety
     /// Dropped, it drops every connection.
     pub async fn run(self) {
-        let Self { listener, router, config, tls, stopper } = self;
+        let Self { listener, router, config, tls, metrics, stopper } = self;
         let room = Arc::new(Semaphore::new(config.max_connections.max(1)));
         let mut connections = JoinSet::new();
         loop {
@@ -152,6 +155,7 @@ impl Server {
             let Some((stream, peer, permit)) = accepted else { continue };
             let (router, stopper) = (router.clone(), stopper.clone());
             let (head_timeout, acceptor) = (config.head_timeout, tls.acceptor());
+            let open = Open::new(&metrics);
             connections.spawn(async move {
                 // An answer is one write, which is not to wait for another.
                 let _ = stream.set_nodelay(true);
@@ -166,7 +170,7 @@ impl Server {
                         }
                     }
                 }
-                drop(permit);
+                drop((permit, open));
             });
         }
         drop(listener);
@@ -174,6 +178,22 @@ impl Server {
         if within(config.grace, finished).await.is_none() {
             tracing::warn!("connections were cut off: they did not end in time");
         }
+    }
+}
+
+/// A connection that is counted.
+struct Open(Arc<Metrics>);
+
+impl Open {
+    fn new(metrics: &Arc<Metrics>) -> Self {
+        metrics.connections.inc();
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.dec();
     }
 }
 

@@ -59,6 +59,10 @@ async fn every_path_but_those_for_all_asks_for_a_key() {
     for path in ["GET /v1/client/health", "GET /livez", "GET /readyz"] {
         assert_eq!(server.send(path, "", "").await.status, 200, "{path}");
     }
+    let metrics = server.text("/metrics").await;
+    let counted = "promptops_requests_total{method=\"GET\",status=\"401\"}";
+    assert!(metrics.contains(counted) && metrics.ends_with("# EOF\n"), "{metrics}");
+    assert!(!metrics.contains("po_") && !metrics.contains("/v1/"), "{metrics}");
     let health = server.send("GET /v1/client/health", "", "").await.body;
     assert_eq!(health["data"]["status"], "healthy");
     assert!(health["data"]["requests_last_minute"].as_u64().unwrap() > 20, "{health}");

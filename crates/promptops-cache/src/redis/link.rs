@@ -157,7 +157,8 @@ impl Address {
             let manager =
                 Manager::new_with_config(info, config).map_err(|e| refused(e.category()))?;
             let pool = Pool::builder(manager)
-                .max_size(connections)
+                // Those that are replaced are held until the others are there.
+                .max_size(2 * connections)
                 .runtime(Runtime::Tokio1)
                 .timeouts(timeouts())
                 .build();
@@ -221,7 +222,7 @@ fn cluster_pool(clients: &[Client], connections: usize) -> Result<Pools, Error> 
     let nodes = clients.iter().map(|client| client.get_connection_info().clone()).collect();
     let manager = cluster::Manager::new(nodes, false).map_err(|error| refused(error.category()))?;
     let pool = cluster::Pool::builder(manager)
-        .max_size(connections)
+        .max_size(2 * connections)
         .runtime(Runtime::Tokio1)
         .timeouts(timeouts())
         .build();

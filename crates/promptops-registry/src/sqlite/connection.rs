@@ -53,6 +53,13 @@ impl Place {
         Ok(connection)
     }
 
+    /// Opens a registry's file that is there, whatever its schema, to read it.
+    pub(super) fn open_existing(&self) -> Result<Connection, StoreError> {
+        let connection = self.connect(OpenFlags::empty())?;
+        self.check_kind(&connection)?;
+        Ok(connection)
+    }
+
     /// Opens a connection to a migrated file that only reads.
     pub(super) fn open_reader(&self) -> Result<Connection, StoreError> {
         let connection = self.connect(OpenFlags::empty())?;

@@ -5,6 +5,7 @@
 //! on connections of their own, since a point read takes less time than handing it to a thread.
 
 mod apply;
+mod backup;
 mod connection;
 mod keys;
 mod list;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use promptops_types::{Label, Timestamp, Version};
 use rusqlite::Connection;
 
+pub use self::backup::copy;
 use self::connection::{Place, failed};
 use self::writer::Writer;
 use crate::{

@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use axum::Extension;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use promptops_registry::Access;
 use serde_json::json;
 
@@ -48,6 +50,15 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
             tracing::warn!(%error, "not ready");
             (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
         }
+    }
+}
+
+/// What the server counts.
+pub(crate) async fn metrics(State(app): State<App>) -> Response {
+    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    match app.metrics.text() {
+        Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(error) => ApiError::internal(&error).into_response(),
     }
 }
 

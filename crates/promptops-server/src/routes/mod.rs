@@ -54,5 +54,8 @@ pub(crate) fn open() -> Router<App> {
 
 /// Paths of whoever runs the server.
 pub(crate) fn root() -> Router<App> {
-    Router::new().route("/livez", get(health::live)).route("/readyz", get(health::ready))
+    Router::new()
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
 }
