@@ -1,7 +1,5 @@
 //! The body of a request: read whole, within a size and a time, before anything is made of it.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -15,11 +13,8 @@ use promptops_types::ErrorCode;
 use crate::error::{ApiError, too_large};
 use crate::{App, MAX_REQUEST_BYTES};
 
-/// Longest time that a body may take.
-const MOST_TIME: Duration = Duration::from_secs(10);
-
 /// Reads the body; what is inside finds it in the extensions too.
-pub(crate) async fn read(State(_): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn read(State(app): State<App>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let told = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let told = told.and_then(|text| text.parse::<u64>().ok());
@@ -27,7 +22,11 @@ pub(crate) async fn read(State(_): State<App>, request: Request, next: Next) -> 
         return closing(too_large().into_response());
     }
     let limited = Limited::new(body, MAX_REQUEST_BYTES).collect();
-    let bytes: Bytes = match crate::clock::within(MOST_TIME, limited).await {
+    let read = match app.body_time {
+        Some(time) => crate::clock::within(time, limited).await,
+        None => Some(limited.await),
+    };
+    let bytes: Bytes = match read {
         Some(Ok(collected)) => collected.to_bytes(),
         Some(Err(error)) if error.is::<LengthLimitError>() => {
             return closing(too_large().into_response());
@@ -36,7 +35,7 @@ pub(crate) async fn read(State(_): State<App>, request: Request, next: Next) -> 
             return closing(ApiError::bad_request("the body ended early").into_response());
         }
         None => {
-            let message = format!("the body took longer than {MOST_TIME:?}");
+            let message = "the body took too long";
             let mut response = ApiError::new(ErrorCode::BadRequest, message).into_response();
             *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
             return closing(response);

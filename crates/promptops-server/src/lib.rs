@@ -56,6 +56,8 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 pub(crate) struct App {
     pub(crate) registry: Registry,
     pub(crate) time: Arc<dyn TimeSource>,
+    /// Longest time that a body may take; none in process, where it is there.
+    pub(crate) body_time: Option<Duration>,
     pub(crate) started: Duration,
     pub(crate) master: MasterKey,
     pub(crate) failures: Arc<Failures>,
@@ -74,6 +76,7 @@ impl App {
             registry,
             started: time.monotonic(),
             time,
+            body_time: None,
             master,
             failures: Arc::default(),
             rates: Arc::default(),

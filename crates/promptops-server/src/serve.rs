@@ -26,6 +26,9 @@ use crate::metrics::Metrics;
 use crate::tls::{Reloader, Tls, TlsFiles};
 use crate::{App, MasterKey, Peer, network_router};
 
+/// Longest time that the body of a request may take.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
 /// How a server behaves. Every limit has a default that protects it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -109,7 +112,8 @@ impl Server {
     ) -> io::Result<Self> {
         let tls = Tls::new(config.tls.clone())?;
         let listener = TcpListener::bind(address).await?;
-        let app = App::new(registry, Arc::new(SystemTime), master);
+        let mut app = App::new(registry, Arc::new(SystemTime), master);
+        app.body_time = Some(BODY_TIME);
         let stopper = Stopper {
             stopping: Arc::clone(&app.stopping),
             told: Arc::default(),
