@@ -86,11 +86,11 @@ impl DiskCache {
         let kind = if head.is_frozen { EntryKind::Frozen } else { EntryKind::Moving };
         let entry = Entry::new(kind, body.to_vec()).with_etag(head.etag).with_names(names);
         let age = Duration::from_millis(now().saturating_sub(head.given_at));
-        Ok(Some(Aged { entry, age }))
+        Ok(Some(Aged::new(entry, age)))
     }
 
     fn write(&self, key: &CacheKey, aged: &Aged) -> io::Result<()> {
-        let Aged { entry, age } = aged;
+        let Aged { entry, age, .. } = aged;
         let (file, fingerprint) = self.file(key);
         let names = entry.names().cloned();
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);

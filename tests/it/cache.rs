@@ -556,3 +556,15 @@ async fn a_write_that_is_dropped_forgets_too() {
     registry.fail(0);
     assert_eq!(content(&client, "a").await, is("text 1", Source::Network));
 }
+
+#[tokio::test]
+async fn what_was_missing_is_there_once_it_is_created() {
+    let (registry, _, client) = set_up();
+    registry.fail(404);
+    client.get_prompt("greeting").await.unwrap_err();
+    client.get_prompt("uuid-of-greeting").await.unwrap_err();
+    registry.fail(0);
+    client.create_prompt(NewPrompt::new("Greeting", "x").slug("greeting")).await.unwrap();
+    assert_eq!(content(&client, "greeting").await.1, Source::Network);
+    assert_eq!(content(&client, "uuid-of-greeting").await.1, Source::Network);
+}

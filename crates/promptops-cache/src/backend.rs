@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use promptops_types::CacheStats;
 
-use crate::{CacheKey, CacheScope, Entry};
+use crate::{CacheKey, CacheScope, Entry, EntryKind};
 
 /// Where entries are kept. Implementors write `async fn`. What may be used how long is not its
 /// business: it gives what it has, with its age.
@@ -98,12 +98,21 @@ pub struct Aged {
     pub entry: Entry,
     /// How long ago the registry gave it.
     pub age: Duration,
+    /// How long ago it was put where it was found.
+    pub held: Duration,
+}
+
+impl Aged {
+    /// An entry of an age, which is nowhere yet.
+    pub fn new(entry: Entry, age: Duration) -> Self {
+        Self { entry, age, held: Duration::ZERO }
+    }
 }
 
 /// What the registry gives now.
 impl From<Entry> for Aged {
     fn from(entry: Entry) -> Self {
-        Self { entry, age: Duration::ZERO }
+        Self::new(entry, Duration::ZERO)
     }
 }
 
@@ -161,6 +170,8 @@ impl Invalidation {
             Self::Lists(scope) => key.scope == *scope && key.prompt.is_none(),
             Self::Prompt { scope, prompt, version } => {
                 let names = entry.names();
+                // What was missing may be there now, by whatever name it was asked for.
+                let is_missing = entry.kind() == EntryKind::Missing && key.prompt.is_some();
                 let is_named = key.prompt.as_ref() == Some(prompt)
                     || names.is_some_and(|names| names.id == *prompt || names.slug == *prompt);
                 let is_version = version.as_deref().is_none_or(|version| {
@@ -168,7 +179,7 @@ impl Invalidation {
                     key.selector.as_deref().map(bare) == Some(version)
                         || names.is_some_and(|names| names.version == version)
                 });
-                key.scope == *scope && is_named && is_version
+                key.scope == *scope && (is_missing || (is_named && is_version))
             }
         }
     }

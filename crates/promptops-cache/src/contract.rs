@@ -76,7 +76,7 @@ impl<B: CacheBackend> Suite<'_, B> {
         if let Some(found) = self.backend.look_up(&key) {
             assert_eq!(found.entry.body(), put.body(), "a look-up at once sees the same");
         }
-        let older = Aged { entry: put, age: Duration::from_secs(70) };
+        let older = Aged::new(put, Duration::from_secs(70));
         self.put(&key, &older).await;
         let found = self.backend.get(&key).await.unwrap().found.unwrap();
         assert!((70..80).contains(&found.age.as_secs()), "an age is kept: {:?}", found.age);

@@ -88,7 +88,7 @@ mod tests {
 
     fn judged(kind: EntryKind, age: u64, random: f64) -> Use {
         let entry = Entry::new(kind, "").with_cost(Duration::from_secs(1));
-        let found = Aged { entry, age: Duration::from_secs(age) };
+        let found = Aged::new(entry, Duration::from_secs(age));
         Freshness::new(&CacheConfig::default()).judge(&found, || random)
     }
 

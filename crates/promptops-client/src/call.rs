@@ -12,8 +12,8 @@ use promptops_transport::{
     Deadline, Idempotent, RetryRule, Transport, TransportError, TransportErrorKind,
 };
 use promptops_types::{Error, ErrorCode, ErrorContext, PromptResponse};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::PromptOpsClient;
 use crate::cache::Cacheable;
@@ -73,17 +73,22 @@ pub(crate) struct Answer<T> {
 /// A write under way. However it ends, what it may have changed is forgotten.
 struct Written {
     client: PromptOpsClient,
-    prompt: Option<String>,
+    /// What the prompt is called, as far as it is known.
+    names: Vec<String>,
     is_forgotten: bool,
 }
 
 impl Written {
-    fn new(client: &PromptOpsClient, prompt: Option<String>) -> Self {
-        Self { client: client.clone(), prompt, is_forgotten: false }
+    fn new(client: &PromptOpsClient, call: &Call) -> Self {
+        let mut names: Vec<String> = call.prompt_id.iter().cloned().collect();
+        names.extend(call.body.iter().flat_map(|body| named(body)));
+        Self { client: client.clone(), names, is_forgotten: false }
     }
 
     async fn forget(mut self) {
-        self.client.cache().forget_written(self.prompt.as_deref()).await;
+        self.names.sort_unstable();
+        self.names.dedup();
+        self.client.cache().forget_written(&self.names).await;
         self.is_forgotten = true;
     }
 }
@@ -91,12 +96,34 @@ impl Written {
 impl Drop for Written {
     /// The call was dropped: nobody waits for the answer, but it may have been carried out.
     fn drop(&mut self) {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        if !self.is_forgotten {
-            let (client, prompt) = (self.client.clone(), self.prompt.take());
-            runtime.spawn(async move { client.cache().forget_written(prompt.as_deref()).await });
+        if self.is_forgotten {
+            return;
+        }
+        self.client.cache().forget_written_near(&self.names);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (client, names) = (self.client.clone(), std::mem::take(&mut self.names));
+            runtime.spawn(async move { client.cache().forget_written(&names).await });
         }
     }
+}
+
+/// What a prompt is called in a request or an answer: its id and its slug.
+fn named(body: &[u8]) -> Vec<String> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Named {
+        id: Option<String>,
+        slug: Option<String>,
+        data: Option<Box<Named>>,
+    }
+
+    let mut names = Vec::new();
+    let mut level = serde_json::from_slice::<Named>(body).ok();
+    while let Some(Named { id, slug, data }) = level {
+        names.extend(id.into_iter().chain(slug));
+        level = data.map(|data| *data);
+    }
+    names
 }
 
 impl Answer<PromptResponse> {
@@ -264,9 +291,10 @@ impl Call {
         let id = uuid::Uuid::new_v4().to_string();
         let request = self.request(client, deadline, &id)?;
         let settings = client.settings();
-        let written = self.operation.writes().then(|| Written::new(client, self.prompt_id.clone()));
+        let written = self.operation.writes().then(|| Written::new(client, self));
         let sent = settings.pipeline.send(request).await;
-        if let Some(written) = written {
+        if let Some(mut written) = written {
+            written.names.extend(sent.iter().flat_map(|response| named(response.body())));
             written.forget().await;
         }
         match sent {

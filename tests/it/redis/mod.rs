@@ -374,3 +374,37 @@ async fn levels_can_be_changed_while_calls_are_under_way() {
     assert_eq!(client.config().cache.level, CacheLevel::Hybrid, "nothing was changed");
     under_way.abort();
 }
+
+#[tokio::test]
+async fn who_may_not_tell_others_still_uses_redis() {
+    let user = ["--user", "po", "on", ">pw", "~promptops:*", "resetchannels", "+@all"];
+    let server = Server::with(&user).await;
+    let (registry, time) = (Registry::default(), Time::new());
+    let url = format!("redis://po:pw@127.0.0.1:{}", server.port);
+    let client = builder(&registry, &time).cache(CacheConfig::redis(url)).build().unwrap();
+    content(&client, "a").await;
+    written(&server, 1).await;
+    registry.publish();
+    client.update_prompt("a", PromptUpdate::new().content("x")).await.unwrap();
+    assert_eq!(content(&client, "a").await, is("text 1", Source::Network));
+    let in_use = async || content(&client, "a").await == is("text 1", Source::Far);
+    assert!(comes(in_use).await);
+    assert!(client.cache_stats().failures > 0, "it is counted");
+}
+
+#[test]
+fn another_runtime_takes_over_though_the_first_never_ran() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = runtime().block_on(Server::start());
+    let (registry, time) = (Registry::default(), Time::new());
+    let build = async { process(&registry, &time, &server, CacheLevel::Hybrid) };
+    let client = runtime().block_on(build);
+    for round in 0..3 {
+        runtime().block_on(async {
+            let id = format!("p-{round}");
+            content(&client, &id).await;
+            written(&server, round + 1).await;
+        });
+    }
+    assert_eq!(client.cache_stats().failures, 0);
+}

@@ -56,9 +56,9 @@ impl MemoryCache {
     pub fn new(max_entries: usize, max_bytes: usize, time: Arc<dyn TimeSource>) -> Self {
         let max_entries = max_entries.max(1);
         let in_use = shards_in_use(max_entries);
-        let of_one = max_entries.div_ceil(in_use);
+        let of_one = |at| max_entries / in_use + usize::from(at < max_entries % in_use);
         Self {
-            shards: (0..SHARDS).map(|_| Shard::new(of_one)).collect(),
+            shards: (0..SHARDS).map(|at| Shard::new(of_one(at))).collect(),
             in_use: in_use.into(),
             hasher: RandomState::default(),
             max_entries: max_entries.into(),
@@ -396,7 +396,7 @@ mod tests {
                 match step {
                     Step::Put(name, value) => {
                         let entry = Entry::new(EntryKind::Moving, vec![value]);
-                        let aged = Aged { entry, age: Duration::from_secs(2) };
+                        let aged = Aged::new(entry, Duration::from_secs(2));
                         cache.keep(&key(&name.to_string()), &aged, cache.ticket());
                         model.put(name, value, now);
                     }

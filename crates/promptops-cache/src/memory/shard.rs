@@ -47,7 +47,8 @@ pub(super) struct Kept {
 
 impl Kept {
     fn aged(&self, now: Duration) -> Aged {
-        Aged { entry: self.entry.clone(), age: self.age + now.saturating_sub(self.at) }
+        let held = now.saturating_sub(self.at);
+        Aged { entry: self.entry.clone(), age: self.age + held, held }
     }
 
     pub(super) fn asked(&self) -> Asked<'_> {
@@ -150,9 +151,11 @@ impl Hasher for Passed {
 
 impl Shard {
     pub(super) fn new(max_entries: usize) -> Self {
-        let hot = (2 * max_entries).next_power_of_two().min(MOST_HOT);
+        let hot = (2 * max_entries.min(MOST_HOT)).next_power_of_two().min(MOST_HOT);
         let most = NonZeroUsize::new(max_entries).unwrap_or(NonZeroUsize::MIN);
-        let by_key = LruCache::with_hasher(most, Passed::default());
+        // It grows as it is filled, and not before.
+        let mut by_key = LruCache::unbounded_with_hasher(Passed::default());
+        by_key.resize(most);
         Self {
             hot: (0..hot).map(|_| ArcSwapOption::empty()).collect(),
             hits: AtomicU64::new(0),

@@ -1,6 +1,6 @@
 //! What processes tell each other: what was invalidated.
 //!
-//! `PoIn`, format 1, 16 bytes of the sender, 32 of the scope's digest, 1 of the kind (0 everything,
+//! `PoIn`, format 1, 32 bytes of the scope's digest, 1 of the kind (0 everything,
 //! 1 a prompt, 2 lists), then the prompt and its version, each with its length.
 
 use super::fields::{Reader, push_text};
@@ -8,11 +8,8 @@ use crate::{CacheScope, Invalidation};
 
 const MAGIC: &[u8; 5] = b"PoIn\x01";
 
-/// Who tells: not heard by itself.
-pub(super) type Sender = [u8; 16];
-
 /// The message for an invalidation; none for that of a single entry, which is nobody else's business.
-pub(super) fn encode(sender: Sender, what: &Invalidation) -> Option<Vec<u8>> {
+pub(super) fn encode(what: &Invalidation) -> Option<Vec<u8>> {
     let (kind, scope, prompt, version) = match what {
         Invalidation::Everything(scope) => (0, scope, None, None),
         Invalidation::Prompt { scope, prompt, version } => {
@@ -22,7 +19,6 @@ pub(super) fn encode(sender: Sender, what: &Invalidation) -> Option<Vec<u8>> {
         Invalidation::Key(_) => return None,
     };
     let mut message = MAGIC.to_vec();
-    message.extend_from_slice(&sender);
     message.extend_from_slice(scope.digest());
     message.push(kind);
     push_text(&mut message, prompt.map(String::as_str));
@@ -33,7 +29,6 @@ pub(super) fn encode(sender: Sender, what: &Invalidation) -> Option<Vec<u8>> {
 /// A message as it was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Message<'m> {
-    pub(super) sender: Sender,
     /// Of the scope.
     pub(super) digest: [u8; 32],
     kind: u8,
@@ -48,10 +43,10 @@ impl<'m> Message<'m> {
         if reader.take(MAGIC.len())? != MAGIC {
             return None;
         }
-        let (sender, digest) = (reader.array()?, reader.array()?);
+        let digest = reader.array()?;
         let (kind, prompt, version) = (reader.byte()?, reader.text()?, reader.text()?);
         let is_known = kind <= 2 && (kind == 1) == prompt.is_some() && reader.left() == 0;
-        is_known.then_some(Self { sender, digest, kind, prompt, version })
+        is_known.then_some(Self { digest, kind, prompt, version })
     }
 
     /// What it says, of the scope that has its digest.
@@ -90,16 +85,16 @@ mod tests {
             prompt(None),
             prompt(Some("1.0.0")),
         ] {
-            let bytes = encode([9; 16], &what).unwrap();
+            let bytes = encode(&what).unwrap();
             let message = Message::read(&bytes).unwrap();
-            assert_eq!((message.sender, &message.digest), ([9; 16], scope.digest()));
+            assert_eq!(&message.digest, scope.digest());
             assert_eq!(message.of(&scope), what);
             for end in 0..bytes.len() {
                 assert_eq!(Message::read(&bytes[..end]), None, "cut at {end}");
             }
         }
         let key = Invalidation::Key(CacheKey::new(scope, "get_prompt"));
-        assert_eq!(encode([9; 16], &key), None);
+        assert_eq!(encode(&key), None);
     }
 
     proptest! {

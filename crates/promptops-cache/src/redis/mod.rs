@@ -24,7 +24,7 @@ use tokio::task::AbortHandle;
 use self::link::{Address, Link};
 use self::names::Names;
 use self::shared::{Shared, failure};
-use self::tasks::{Queue, Write, proposed};
+use self::tasks::{Queue, Running, Write, proposed};
 use self::value::{Flaw, Times};
 use crate::{
     Aged, CacheBackend, CacheFailure, CacheKey, CacheScope, EntryKind, Invalidation, Listener,
@@ -115,9 +115,8 @@ impl RedisCacheBuilder {
     pub fn build(self) -> Result<RedisCache, Error> {
         let names = Names::new(&self.prefix)?;
         let address = Address::parse(&self.url, self.ca_certificate.as_deref(), self.connections)?;
-        let sender = uuid::Uuid::new_v4().into_bytes();
         Ok(RedisCache {
-            shared: Arc::new(Shared::new(names, address, sender, self.time)),
+            shared: Arc::new(Shared::new(names, address, self.time)),
             queue: Arc::new(Queue::new()),
             lives: self.lives,
             is_running: Arc::default(),
@@ -166,8 +165,8 @@ impl RedisCache {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_running.swap(true, Relaxed) {
             let (shared, queue) = (Arc::clone(&self.shared), Arc::clone(&self.queue));
-            let running = tasks::run(shared, queue, Arc::clone(&self.is_running));
-            *task = Some(runtime.spawn(running).abort_handle());
+            let running = Running::new(&shared, &self.is_running);
+            *task = Some(runtime.spawn(tasks::run(shared, queue, running)).abort_handle());
         }
         Ok(())
     }

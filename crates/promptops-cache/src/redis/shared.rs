@@ -11,7 +11,6 @@ use tokio::sync::{Notify, watch};
 
 use super::clock::{STEP, within};
 use super::link::{Address, Link};
-use super::message::Sender;
 use super::names::Names;
 use crate::{CacheFailure, CacheScope, Invalidation, Listener};
 
@@ -43,7 +42,6 @@ pub(super) struct Counters {
 pub(super) struct Shared {
     pub(super) names: Names,
     pub(super) address: Address,
-    pub(super) sender: Sender,
     pub(super) time: Arc<dyn TimeSource>,
     pub(super) counters: Counters,
     pub(super) state: watch::Sender<State>,
@@ -71,16 +69,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(super) fn new(
-        names: Names,
-        address: Address,
-        sender: Sender,
-        time: Arc<dyn TimeSource>,
-    ) -> Self {
+    pub(super) fn new(names: Names, address: Address, time: Arc<dyn TimeSource>) -> Self {
         Self {
             names,
             address,
-            sender,
             time,
             counters: Counters::default(),
             state: watch::channel(State::Connecting).0,
@@ -127,6 +119,24 @@ impl Shared {
             Some(Err(error)) => Err(self.refused(&error)),
             None => Err(self.silent()),
         }
+    }
+
+    /// Tells others. That they are not to be told, as a user without rights to the channel, is counted
+    /// and no failure of what is told: they see it by their ttl.
+    pub(super) async fn tell(&self, link: &mut Link, command: &Cmd) -> Answer<()> {
+        match within(STEP, link.command(command)).await {
+            Some(Ok(Value::ServerError(error))) => self.untold(&error.into()),
+            Some(Err(error)) if error.code().is_some() => self.untold(&error),
+            Some(Err(error)) => return Err(self.refused(&error)),
+            Some(Ok(_)) => self.succeeded(),
+            None => return Err(self.silent()),
+        }
+        Ok(())
+    }
+
+    fn untold(&self, error: &RedisError) {
+        self.counters.failures.fetch_add(1, Relaxed);
+        tracing::warn!(%error, "other processes were not told what was invalidated");
     }
 
     /// The answers of a pipeline, if every one is good.
@@ -215,17 +225,33 @@ impl Shared {
             }
             *owed = everything;
         }
-        drop(owed);
+        // Under the lock: who says that Redis is used again looks at the list under it.
         self.leave_alone("something could not be invalidated");
     }
 
-    pub(super) fn owed(&self) -> Vec<Invalidation> {
-        lock(&self.owed).clone()
+    /// Takes what could not be invalidated, to do it now. What is owed again meanwhile is in the list
+    /// again.
+    pub(super) fn take_owed(&self) -> Vec<Invalidation> {
+        std::mem::take(&mut *lock(&self.owed))
     }
 
-    /// Crosses off what has been invalidated.
-    pub(super) fn paid(&self, what: &[Invalidation]) {
-        lock(&self.owed).retain(|owed| !what.contains(owed));
+    /// Puts back what could still not be.
+    pub(super) fn owe_again(&self, what: &[Invalidation]) {
+        let mut owed = lock(&self.owed);
+        for one in what {
+            if !owed.contains(one) {
+                owed.push(one.clone());
+            }
+        }
+    }
+
+    /// Uses these connections from now on, unless something is owed; gives whether it does.
+    pub(super) fn use_links(&self, links: Vec<Link>) -> bool {
+        let owed = lock(&self.owed);
+        if owed.is_empty() {
+            self.state.send_replace(State::Up(links));
+        }
+        owed.is_empty()
     }
 
     pub(super) fn listen(&self, scope: &CacheScope, listener: Weak<Listener>) {

@@ -53,8 +53,21 @@ pub(super) struct Write {
     pub(super) life: Duration,
 }
 
+/// A write that waits, and the room that it takes.
+struct Waiting {
+    write: Write,
+    bytes: usize,
+    room: Arc<AtomicUsize>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.room.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
 enum Job {
-    Write(Box<Write>),
+    Write(Box<Waiting>),
     Flush(oneshot::Sender<()>),
 }
 
@@ -62,13 +75,14 @@ enum Job {
 pub(super) struct Queue {
     sender: Sender<Job>,
     receiver: Mutex<Receiver<Job>>,
-    bytes: AtomicUsize,
+    /// Bytes that wait.
+    room: Arc<AtomicUsize>,
 }
 
 impl Queue {
     pub(super) fn new() -> Self {
         let (sender, receiver) = channel(QUEUE);
-        Self { sender, receiver: Mutex::new(receiver), bytes: AtomicUsize::new(0) }
+        Self { sender, receiver: Mutex::new(receiver), room: Arc::default() }
     }
 
     /// Takes a write, or says that it is not kept.
@@ -77,10 +91,9 @@ impl Queue {
         if bytes > MOST_BYTES {
             return Err(failure(format!("{bytes} bytes are too much for one entry")));
         }
-        if self.bytes.fetch_add(bytes, Relaxed) + bytes > QUEUE_BYTES
-            || self.sender.try_send(Job::Write(Box::new(write))).is_err()
-        {
-            self.bytes.fetch_sub(bytes, Relaxed);
+        let taken = self.room.fetch_add(bytes, Relaxed) + bytes;
+        let waiting = Box::new(Waiting { write, bytes, room: Arc::clone(&self.room) });
+        if taken > QUEUE_BYTES || self.sender.try_send(Job::Write(waiting)).is_err() {
             return Err(failure("too many writes wait; this one is not kept"));
         }
         Ok(())
@@ -99,18 +112,24 @@ impl Queue {
 }
 
 /// All of it, until the runtime ends or the cache is dropped.
-pub(super) async fn run(shared: Arc<Shared>, queue: Arc<Queue>, is_running: Arc<AtomicBool>) {
-    let _ended = Ended { shared: Arc::clone(&shared), is_running };
+pub(super) async fn run(shared: Arc<Shared>, queue: Arc<Queue>, _running: Running) {
     tokio::join!(connect(&shared), write(&shared, &queue), listen(&shared));
 }
 
-/// Connections die with the runtime that they were made in: the next call begins anew.
-struct Ended {
+/// That the tasks run. Connections die with the runtime that they were made in: when it is dropped,
+/// though they have not begun, the next call begins anew.
+pub(super) struct Running {
     shared: Arc<Shared>,
     is_running: Arc<AtomicBool>,
 }
 
-impl Drop for Ended {
+impl Running {
+    pub(super) fn new(shared: &Arc<Shared>, is_running: &Arc<AtomicBool>) -> Self {
+        Self { shared: Arc::clone(shared), is_running: Arc::clone(is_running) }
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
         self.shared.set_subscribed(false);
         self.shared.state.send_replace(State::Connecting);
@@ -136,11 +155,12 @@ async fn connect(shared: &Shared) {
         };
         match fresh {
             Ok(fresh) => {
-                shared.state.send_replace(State::Up(fresh.links()));
+                let is_used = shared.use_links(fresh.links());
                 if let Some(old) = held.replace(fresh) {
                     old.discard();
                 }
-                if shared.owed().is_empty() {
+                // Otherwise something is owed that was not a moment ago.
+                if is_used {
                     tracing::debug!("the cache in redis is in use");
                     let up = std::pin::pin!(state.wait_for(|state| !matches!(state, State::Up(_))));
                     tokio::select! {
@@ -150,9 +170,6 @@ async fn connect(shared: &Shared) {
                             continue;
                         }
                     }
-                } else {
-                    // Something came in between.
-                    shared.leave_alone("something could not be invalidated");
                 }
             }
             Err(reason) => {
@@ -174,11 +191,13 @@ async fn check(shared: &Shared, fresh: &Held) -> Result<(), String> {
     let Some(mut link) = fresh.links().into_iter().next() else { return Ok(()) };
     let well = within(STEP, link.command(&cmd("PING"))).await;
     well.ok_or("no answer to PING")?.map_err(|error| error.to_string())?;
-    let owed = shared.owed();
-    for what in &owed {
-        invalidate(shared, &mut link, what).await.map_err(|error| error.to_string())?;
+    let owed = shared.take_owed();
+    for (at, what) in owed.iter().enumerate() {
+        if let Err(error) = invalidate(shared, &mut link, what).await {
+            shared.owe_again(&owed[at..]);
+            return Err(error.to_string());
+        }
     }
-    shared.paid(&owed);
     Ok(())
 }
 
@@ -210,10 +229,18 @@ pub(super) async fn invalidate(
         Invalidation::Lists(_) => generations.push(names.group(scope, None)),
         Invalidation::Prompt { prompt, .. } => {
             generations.push(names.group(scope, Some(prompt)));
-            let aliases = cmd("SMEMBERS").arg(names.aliases(scope, prompt)).to_owned();
-            if let Value::Array(aliases) | Value::Set(aliases) =
-                shared.command(link, &aliases).await?
-            {
+            let name = names.aliases(scope, prompt);
+            let aliases = shared.command(link, cmd("SMEMBERS").arg(&name)).await;
+            let aliases = match aliases {
+                // Somebody else's: what the prompt is called is not known, so everything goes.
+                Err(failure) if failure.to_string().contains("WRONGTYPE") => {
+                    shared.command(link, cmd("UNLINK").arg(&name)).await?;
+                    generations.push(names.scope(scope));
+                    Value::Nil
+                }
+                aliases => aliases?,
+            };
+            if let Value::Array(aliases) | Value::Set(aliases) = aliases {
                 for alias in aliases {
                     if let Value::BulkString(alias) = alias
                         && let Ok(alias) = String::from_utf8(alias)
@@ -229,9 +256,9 @@ pub(super) async fn invalidate(
         bump.cmd("SET").arg(name).arg(new_generation()).arg("EX").arg(GENERATION_SECONDS);
     }
     shared.pipeline(link, &bump).await?;
-    if let Some(message) = message::encode(shared.sender, what) {
+    if let Some(message) = message::encode(what) {
         let publish = cmd("PUBLISH").arg(names.channel()).arg(message).to_owned();
-        shared.command(link, &publish).await?;
+        shared.tell(link, &publish).await?;
     }
     Ok(())
 }
@@ -249,24 +276,23 @@ async fn write(shared: &Shared, queue: &Queue) {
                 Job::Flush(done) => flushed.push(done),
             }
         }
-        let bytes = writes.iter().map(|write| write.entry.body().len()).sum();
         write_all(shared, &writes).await;
-        queue.bytes.fetch_sub(bytes, Relaxed);
+        drop(writes);
         for done in flushed {
             let _ = done.send(());
         }
     }
 }
 
-async fn write_all(shared: &Shared, writes: &[Box<Write>]) {
+async fn write_all(shared: &Shared, writes: &[Box<Waiting>]) {
     if writes.is_empty() {
         return;
     }
     let Ok(mut link) = shared.link().await else { return };
     // In a cluster one pipeline is of one slot, and so of one scope.
-    for of_scope in writes.chunk_by(|one, next| one.key.scope == next.key.scope) {
+    for of_scope in writes.chunk_by(|one, next| one.write.key.scope == next.write.key.scope) {
         let mut pipeline = pipe();
-        for write in of_scope {
+        for Waiting { write, .. } in of_scope.iter().map(|waiting| &**waiting) {
             add(shared, &mut pipeline, write);
         }
         if let Err(failure) = shared.pipeline(&mut link, &pipeline).await {
@@ -305,9 +331,9 @@ fn add(shared: &Shared, pipeline: &mut deadpool_redis::redis::Pipeline, write: &
 }
 
 /// Deletes what is there of another type: somebody else wrote it, and nothing can be kept beside it.
-async fn mend(shared: &Shared, link: &mut Link, writes: &[Box<Write>]) {
+async fn mend(shared: &Shared, link: &mut Link, writes: &[Box<Waiting>]) {
     let mut unlink = cmd("UNLINK");
-    for write in writes {
+    for Waiting { write, .. } in writes.iter().map(|waiting| &**waiting) {
         let (names, key) = (&shared.names, &write.key);
         unlink.arg(names.entry(key, &write.fingerprint));
         unlink.arg(names.group(&key.scope, key.prompt.as_deref()));
@@ -316,8 +342,8 @@ async fn mend(shared: &Shared, link: &mut Link, writes: &[Box<Write>]) {
             unlink.arg(names.aliases(&key.scope, &told.slug));
         }
     }
-    if let Some(write) = writes.first() {
-        unlink.arg(shared.names.scope(&write.key.scope));
+    if let Some(first) = writes.first() {
+        unlink.arg(shared.names.scope(&first.write.key.scope));
     }
     if shared.command(link, &unlink).await.is_ok() {
         shared.counters.discarded.fetch_add(1, Relaxed);
@@ -362,12 +388,8 @@ async fn listen(shared: &Shared) {
 
 fn heard(shared: &Shared, message: &[u8]) {
     let Some(message) = Message::read(message) else { return };
-    let listeners = shared.listeners(&message.digest);
-    // What was told by this cache is known to who told it; others may share it.
-    if message.sender == shared.sender && listeners.len() < 2 {
-        return;
-    }
-    for (scope, listener) in listeners {
+    // What was told by this cache too: others may share it.
+    for (scope, listener) in shared.listeners(&message.digest) {
         listener(&message.of(&scope));
     }
 }

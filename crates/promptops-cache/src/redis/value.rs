@@ -109,7 +109,7 @@ pub(super) fn decode(value: &Bytes, fingerprint: &[u8; 32], now: i64) -> Result<
         .with_names(stored.names)
         .with_cost(stored.cost);
     let age = Duration::from_micros(u64::try_from(age).unwrap_or_default());
-    Ok(Stored { aged: Aged { entry, age }, ticket: stored.ticket })
+    Ok(Stored { aged: Aged::new(entry, age), ticket: stored.ticket })
 }
 
 /// The parts of a value.

@@ -136,7 +136,8 @@ impl Cache {
         let hits = stats.hits.saturating_add(counters.hits.load(Relaxed));
         stats.hits = hits.saturating_sub(counters.unserved.load(Relaxed));
         stats.misses = counters.misses.load(Relaxed);
-        stats.failures = counters.failures.load(Relaxed);
+        // A cache knows of those beside the calls, and this of those that have no count.
+        stats.failures = counters.failures.load(Relaxed).max(far.failures);
         stats.discarded = far.discarded;
         let asked = stats.hits.saturating_add(stats.misses);
         #[expect(clippy::cast_precision_loss, reason = "a share")]
@@ -163,13 +164,21 @@ impl Cache {
         outcome
     }
 
-    /// Forgets what a write to a prompt, or of a new one, may have changed.
-    pub(crate) async fn forget_written(&self, prompt: Option<&str>) {
-        let prompt = prompt.map(|prompt| self.of_prompt(prompt, None));
-        let lists = Invalidation::Lists(self.parts.scope.clone());
-        let what: Vec<_> = prompt.into_iter().chain([lists]).collect();
-        let outcome = self.forget(&what).await;
+    /// Forgets what a write to a prompt may have changed, by all of its names that are known.
+    pub(crate) async fn forget_written(&self, names: &[String]) {
+        let outcome = self.forget(&self.written(names)).await;
         self.missed(outcome);
+    }
+
+    /// The same in this process alone, at once.
+    pub(crate) fn forget_written_near(&self, names: &[String]) {
+        self.tiers().forget_near(&self.written(names));
+        self.flights.forget();
+    }
+
+    fn written(&self, names: &[String]) -> Vec<Invalidation> {
+        let prompts = names.iter().map(|name| self.of_prompt(name, None));
+        prompts.chain([Invalidation::Lists(self.parts.scope.clone())]).collect()
     }
 
     fn of_prompt(&self, prompt: &str, version: Option<String>) -> Invalidation {

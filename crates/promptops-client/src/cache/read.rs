@@ -7,7 +7,7 @@ use std::time::Duration;
 use promptops_cache::{
     Aged, CacheBackend, CacheKey, CacheKeyRef, Entry, EntryKind, Invalidation, Role, Use,
 };
-use promptops_transport::Deadline;
+use promptops_transport::{Deadline, Random, SystemRandom};
 use promptops_types::{Error, ErrorCode, ErrorContext};
 
 use super::{Cache, Cacheable, Tickets, Tiers, decoded};
@@ -72,9 +72,15 @@ pub(crate) struct Read {
     pub(crate) key: CacheKey,
     pub(crate) call: Call,
     pub(crate) use_cache: bool,
+    /// Whether chance was asked already, by [`Cache::fresh`], and did not leave it at what is there.
+    pub(crate) is_drawn: bool,
 }
 
 impl Read {
+    fn chance(&self) -> f64 {
+        if self.is_drawn { 0.0 } else { SystemRandom.unit() }
+    }
+
     /// The answer, from wherever it is nearest.
     pub(crate) async fn run<T: Cacheable>(self, client: &PromptOpsClient) -> Landed {
         let cache = client.cache();
@@ -90,7 +96,7 @@ impl Read {
         }
         let last = match tiers.near.as_ref().and_then(|near| near.find(self.key.borrowed())) {
             None => None,
-            Some(found) => match tiers.judge_near(&found) {
+            Some(found) => match tiers.judge_near(&found, || self.chance()) {
                 Use::Fresh => return Ok(Landing::aged(found, Source::Near)),
                 Use::ServeAndRefresh { is_stale } => {
                     self.refresh::<T>(client);
@@ -159,7 +165,7 @@ impl Cache {
     pub(crate) fn fresh(&self, key: CacheKeyRef<'_>) -> Option<Landing> {
         let tiers = self.tiers();
         let found = tiers.near.as_ref()?.find(key)?;
-        if tiers.judge_near(&found) == Use::Fresh {
+        if tiers.judge_near(&found, || SystemRandom.unit()) == Use::Fresh {
             return Some(Landing::aged(found, Source::Near));
         }
         self.counters.unserved.fetch_add(1, Relaxed);
@@ -199,7 +205,9 @@ impl Fetch<'_> {
             let found = reading.found.filter(|_| read.use_cache);
             // What cannot be read is no hit, whoever wrote it.
             if let Some(found) = found.and_then(|found| self.promoted::<T>(&found)) {
-                let is_younger = last.as_ref().is_none_or(|last| found.age + YOUNGER < last.age);
+                // What is to be refreshed is not refreshed by itself.
+                let is_younger = !self.is_refresh
+                    || last.as_ref().is_none_or(|last| found.age + YOUNGER < last.age);
                 if is_younger {
                     if let Some(landing) = self.served_from_far(&found, tickets) {
                         return Ok(landing);
@@ -252,12 +260,12 @@ impl Fetch<'_> {
 
     /// An entry of the far tier as the near tier has them: decoded.
     fn promoted<T: Cacheable>(&self, found: &Aged) -> Option<Aged> {
-        let Aged { entry, age } = found;
+        let Aged { entry, age, .. } = found;
         if entry.kind() == EntryKind::Missing {
             let now = self.client.time().now();
             let error = missing(entry.body(), self.read.call.prompt_id(), now);
             let entry = Entry::decoded(EntryKind::Missing, Arc::new(error), ERROR_WEIGHT);
-            return Some(Aged { entry, age: *age });
+            return Some(Aged::new(entry, *age));
         }
         let value: T = serde_json::from_slice(entry.body()).ok()?;
         if value.flaw().is_some() {
@@ -265,7 +273,7 @@ impl Fetch<'_> {
         }
         let etag = entry.etag().map(str::to_owned);
         let entry = decoded(entry.kind(), Arc::new(value), etag, entry.cost());
-        Some(Aged { entry, age: *age })
+        Some(Aged::new(entry, *age))
     }
 
     /// An entry of the far tier as the answer, if it may be; it is kept in the near tier then.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use promptops_cache::{
-    Aged, CacheBackend, CacheFailure, CacheScope, Freshness, Invalidation, Listener, SharedCache,
-    SingleFlight, Subscription, Use,
+    Aged, CacheBackend, CacheFailure, CacheScope, EntryKind, Freshness, Invalidation, Listener,
+    SharedCache, SingleFlight, Subscription, Use,
 };
 use promptops_transport::{Random, SystemRandom};
 use promptops_types::{CacheConfig, CacheLevel, Error, TimeSource};
@@ -60,6 +60,8 @@ impl Tiers {
         flights: &SingleFlight<Landed>,
         before: Option<&Self>,
     ) -> Result<Self, Error> {
+        // It may be refused; then nothing has been changed yet.
+        let far = far(config, parts, before)?;
         let has_near = matches!(config.level, CacheLevel::Memory | CacheLevel::Hybrid);
         let near = match before.and_then(|before| before.near.clone()) {
             Some(near) if has_near => {
@@ -69,7 +71,6 @@ impl Tiers {
             _ if has_near => Near::new(config, &parts.time),
             _ => None,
         };
-        let far = far(config, parts, before)?;
         let listener = match (&near, &far) {
             (Some(near), Some(far)) => {
                 let (near, flights) = (near.clone(), flights.clone());
@@ -84,6 +85,7 @@ impl Tiers {
         };
         let mut unheard = config.clone();
         unheard.ttl = config.ttl.min(UNHEARD_TTL);
+        unheard.negative_ttl = config.negative_ttl.min(UNHEARD_TTL);
         Ok(Self {
             config: config.clone(),
             near,
@@ -104,32 +106,43 @@ impl Tiers {
         self.freshness.judge(found, || SystemRandom.unit())
     }
 
-    /// What may be done with an entry of the near tier. One that is older than the subscription to
-    /// invalidations may have been invalidated unheard.
-    pub(super) fn judge_near(&self, found: &Aged) -> Use {
-        let is_unheard = found.age > UNHEARD_TTL
+    /// What may be done with an entry of the near tier. One that has been there for longer than the
+    /// subscription to invalidations may have been invalidated unheard. `random` is as for
+    /// [`Freshness::judge`].
+    pub(super) fn judge_near(&self, found: &Aged, random: impl FnOnce() -> f64) -> Use {
+        let is_unheard = found.held > UNHEARD_TTL
             && self.far.as_ref().is_some_and(|far| match far.subscription() {
                 Subscription::Down => true,
-                Subscription::Up(time) => found.age > time,
+                Subscription::Up(time) => found.held > time,
                 _ => false,
             });
-        let freshness = if is_unheard { &self.unheard } else { &self.freshness };
-        freshness.judge(found, || SystemRandom.unit())
+        match (is_unheard, found.entry.kind()) {
+            (false, _) => self.freshness.judge(found, random),
+            // It never ends by its age; whether it was deleted is asked.
+            (true, EntryKind::Frozen) => Use::OnlyOnError,
+            (true, _) => self.unheard.judge(found, random),
+        }
     }
 
-    /// Forgets in every tier. It is done in this process when the future is first polled.
-    pub(super) async fn forget(&self, what: &[Invalidation]) -> Result<(), CacheFailure> {
-        let mut outcome = Ok(());
+    /// Forgets in this process.
+    pub(super) fn forget_near(&self, what: &[Invalidation]) {
         for one in what {
             if let Some(near) = &self.near {
                 near.forget(one);
             }
         }
+    }
+
+    /// Forgets in every tier. It is done in this process when the future is first polled, and again at
+    /// the end: what is read from the far tier meanwhile may be old.
+    pub(super) async fn forget(&self, what: &[Invalidation]) -> Result<(), CacheFailure> {
+        self.forget_near(what);
+        let Some(far) = &self.far else { return Ok(()) };
+        let mut outcome = Ok(());
         for one in what {
-            if let Some(far) = &self.far {
-                outcome = far.invalidate(one).await.and(outcome);
-            }
+            outcome = far.invalidate(one).await.and(outcome);
         }
+        self.forget_near(what);
         outcome
     }
 }

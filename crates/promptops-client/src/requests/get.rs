@@ -74,17 +74,24 @@ impl Future for GettingPrompt {
     type Output = Result<Arc<PromptResponse>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let value = match &self.0 {
-            Getting::Begins(request) => request.fresh().and_then(|landing| landing.value().ok()),
+        let landing = match &self.0 {
+            Getting::Begins(request) => request.fresh(),
             _ => None,
         };
-        if let Some(value) = value {
-            self.0 = Getting::Ended;
-            return Poll::Ready(Ok(value));
+        if let Some(landing) = landing
+            && let Getting::Begins(request) = std::mem::replace(&mut self.0, Getting::Ended)
+        {
+            return Poll::Ready(settle(Ok(landing), request.fallback));
         }
         loop {
             match std::mem::replace(&mut self.0, Getting::Ended) {
-                Getting::Begins(request) => self.0 = Getting::Waits(Box::pin(request.send())),
+                Getting::Begins(request) => {
+                    let landing = async move {
+                        let (landed, fallback) = request.land_otherwise().await;
+                        settle(landed, fallback)
+                    };
+                    self.0 = Getting::Waits(Box::pin(landing));
+                }
                 Getting::Waits(mut waiting) => {
                     let polled = waiting.as_mut().poll(context);
                     if polled.is_pending() {
@@ -106,6 +113,14 @@ impl IntoFuture for GetPrompt {
 
     fn into_future(self) -> GettingPrompt {
         GettingPrompt(Getting::Begins(self))
+    }
+}
+
+/// The prompt, or the fallback in its place.
+fn settle(landed: Landed, fallback: Option<Fallback>) -> Result<Arc<PromptResponse>, Error> {
+    match (landed.and_then(|landing| landing.value()), fallback) {
+        (Err(error), Some(fallback)) => Ok(fallback.prompt(&error)),
+        (value, _) => value,
     }
 }
 
@@ -135,15 +150,20 @@ impl GetPrompt {
 
     /// Gives what is asked for, and the fallback.
     async fn land(self) -> (Landed, Option<Fallback>) {
-        if let Some(landing) = self.fresh() {
-            return (Ok(landing), self.fallback);
+        match self.fresh() {
+            Some(landing) => (Ok(landing), self.fallback),
+            None => self.land_otherwise().await,
         }
+    }
+
+    /// The same, where it is not fresh in the cache of this process.
+    async fn land_otherwise(self) -> (Landed, Option<Fallback>) {
         let key = self.cache_key().to_key();
         let Self { client, id, selection, fallback } = self;
         let use_cache = selection.use_cache;
         let landed = async {
             let call = selection.apply(&client, Call::prompt(&GET_PROMPT, id.as_str()))?;
-            Read { key, call, use_cache }.run::<PromptResponse>(&client).await
+            Read { key, call, use_cache, is_drawn: true }.run::<PromptResponse>(&client).await
         };
         (Box::pin(landed).await, fallback)
     }
@@ -194,9 +214,6 @@ impl GetPrompt {
 
     pub(super) async fn send(self) -> Result<Arc<PromptResponse>, Error> {
         let (landed, fallback) = self.land().await;
-        match (landed.and_then(|landing| landing.value()), fallback) {
-            (Err(error), Some(fallback)) => Ok(fallback.prompt(&error)),
-            (value, _) => value,
-        }
+        settle(landed, fallback)
     }
 }

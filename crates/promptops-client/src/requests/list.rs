@@ -106,8 +106,10 @@ impl ListPrompts {
             .query("sort_order", Some(self.sort_order.as_str()));
         let key = call.key_by_query(&self.client);
         let call = call.query("use_cache", (!use_cache).then_some("false"));
-        let page: Arc<PromptPage> =
-            Read { key, call, use_cache }.run::<PromptPage>(&self.client).await?.value()?;
+        let page: Arc<PromptPage> = Read { key, call, use_cache, is_drawn: false }
+            .run::<PromptPage>(&self.client)
+            .await?
+            .value()?;
         Ok(Arc::unwrap_or_clone(page))
     }
 
