@@ -245,7 +245,10 @@ impl Registry {
     pub async fn keys(&self, access: &Access) -> Result<Vec<ApiKey>, RegistryError> {
         access.require(Scope::Admin)?;
         let mut keys = self.store.keys().await?;
-        keys.retain(|key| access.covers_projects(key.projects.as_ref()));
+        keys.retain(|key| {
+            access.covers_projects(key.projects.as_ref())
+                && key.scopes.iter().all(|scope| access.has(*scope))
+        });
         Ok(keys)
     }
 

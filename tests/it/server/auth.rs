@@ -138,6 +138,10 @@ async fn a_key_is_told_once_and_mints_only_narrower_ones() {
     let path = format!("DELETE /v1/client/auth/api-keys/{}", child["id"].as_str().unwrap());
     assert_eq!(server.send(&path, &header, "").await.status, 200);
     assert_eq!(server.get("/v1/client/prompts", &child_key).await.status, 401, "from now on");
+    let wider = NewKey { projects: Some(["a".to_owned()].into()), ..all() };
+    let (wider, _) = server.key(wider).await;
+    let path = format!("DELETE /v1/client/auth/api-keys/{}", wider.id);
+    assert_eq!(server.send(&path, &header, "").await.status, 404, "it may write, too");
     let path = "DELETE /v1/client/auth/api-keys/of-somebody-else";
     assert_eq!(server.send(path, &header, "").await.status, 404);
     let reader = post(&narrow, json!({"name": "reader"})).await;
