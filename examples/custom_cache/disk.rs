@@ -65,7 +65,7 @@ impl DiskCache {
     }
 
     fn ticket(&self) -> Ticket {
-        Ticket(self.invalidations.load(Ordering::SeqCst), 0)
+        Ticket(self.invalidations.load(Ordering::SeqCst), 0, 0)
     }
 
     fn read(&self, key: &CacheKey) -> io::Result<Option<Aged>> {

@@ -128,7 +128,7 @@ pub struct Reading {
 /// What had been invalidated when a key was read. Only the backend that gave it can tell what it
 /// means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ticket(pub u64, pub u64);
+pub struct Ticket(pub u64, pub u64, pub u64);
 
 /// What is forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]

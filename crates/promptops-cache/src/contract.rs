@@ -22,6 +22,7 @@ pub async fn check(backend: &impl CacheBackend) {
     suite.an_invalidation_covers_what_it_says_and_no_more().await;
     suite.both_names_of_a_prompt_are_covered().await;
     suite.what_was_fetched_before_an_invalidation_is_not_kept().await;
+    suite.what_was_fetched_before_an_invalidation_by_another_name_is_not_kept().await;
     let stats = backend.stats();
     assert!((0.0..=1.0).contains(&stats.hit_rate), "{stats:?}");
 }
@@ -151,6 +152,22 @@ impl<B: CacheBackend> Suite<'_, B> {
                 assert_eq!(self.body(key).await, None, "{key:?}, told {told}");
             }
         }
+    }
+
+    async fn what_was_fetched_before_an_invalidation_by_another_name_is_not_kept(&self) {
+        let names = Names { id: "u-3".into(), slug: "first".into(), version: "1.0.0".into() };
+        let by_slug = key("first", None);
+        let put = async |body: &'static str, ticket| {
+            let entry = Entry::new(EntryKind::Moving, body).with_names(Some(names.clone()));
+            self.backend.put(&by_slug, &entry.into(), ticket).await.unwrap();
+            self.backend.flush().await.unwrap();
+        };
+        let ticket = self.ticket(&by_slug).await;
+        let (scope, prompt) = (scope("a"), "u-3".to_owned());
+        let what = Invalidation::Prompt { scope, prompt, version: None };
+        self.backend.invalidate(&what).await.unwrap();
+        put("old", ticket).await;
+        assert_eq!(self.body(&by_slug).await, None, "nobody knew its names before");
     }
 
     async fn what_was_fetched_before_an_invalidation_is_not_kept(&self) {

@@ -183,7 +183,7 @@ fn corrupt(server: &mut redis::Connection, names: &[String], chance: &mut Rng) {
         |name: &str| redis::cmd("GET").arg(name).query::<Vec<u8>>(server).unwrap_or_default();
     let mut value = get(name);
     let other = get(chance.choice(names).unwrap());
-    if value.len() < 200 || other.is_empty() {
+    if value.len() < 200 || other.len() < 200 {
         return;
     }
     let at = chance.usize(..value.len());

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use foldhash::fast::RandomState;
+use parking_lot::Mutex;
 use promptops_types::{CacheStats, TimeSource};
 
 use self::shard::{Asked, Handle, Kept, Shard};
@@ -44,6 +45,8 @@ pub struct MemoryCache {
     time: Arc<dyn TimeSource>,
     /// Raised with each invalidation, before it begins.
     invalidations: AtomicU64,
+    /// Held while all parts are gone through.
+    rearranging: Mutex<()>,
 }
 
 /// How many parts a cache of so many entries has.
@@ -65,12 +68,14 @@ impl MemoryCache {
             max_bytes: max_bytes.into(),
             time,
             invalidations: AtomicU64::new(0),
+            rearranging: Mutex::new(()),
         }
     }
 
     /// Changes how much it holds at most; what is too much then is forgotten.
     pub fn resize(&self, max_entries: usize, max_bytes: usize) {
         let max_entries = max_entries.max(1);
+        let _alone = self.rearranging.lock();
         let mut all: Vec<_> = self.shards.iter().map(|shard| shard.entries.lock()).collect();
         let mut kept = Vec::new();
         for (shard, entries) in self.shards.iter().zip(&mut all) {
@@ -120,7 +125,7 @@ impl MemoryCache {
     }
 
     fn ticket(&self) -> Ticket {
-        Ticket(self.invalidations.load(SeqCst), 0)
+        Ticket(self.invalidations.load(SeqCst), 0, 0)
     }
 
     /// What there is for a key, as [`look_up`](CacheBackend::look_up) gives it.
@@ -167,7 +172,12 @@ impl MemoryCache {
         let is_old = self.ticket() != ticket;
         // The number of parts may just have changed: it is kept by the next one who fetches it.
         let is_elsewhere = self.shard_of(hash) != at;
-        if is_old || is_elsewhere || kept.bytes > max_bytes {
+        if is_old || is_elsewhere {
+            return;
+        }
+        if kept.bytes > max_bytes {
+            // Not kept; but what it is newer than is not to be found either.
+            shard.forget(&mut entries, kept.asked());
             return;
         }
         shard.keep(&mut entries, kept, max_bytes);
@@ -176,6 +186,8 @@ impl MemoryCache {
     /// Forgets entries, as [`invalidate`](CacheBackend::invalidate) does.
     pub fn forget(&self, what: &Invalidation) {
         self.invalidations.fetch_add(1, SeqCst);
+        // What is moved from part to part meanwhile would not be seen in either.
+        let _alone = self.rearranging.lock();
         for shard in &self.shards {
             let mut entries = shard.entries.lock();
             let covered: Vec<Arc<Kept>> = entries
@@ -296,6 +308,8 @@ mod tests {
         keep(&cache, "p99", 10);
         assert_eq!(cache.stats().size, stats.size, "another entry of the same key");
         assert_eq!(cache.stats().memory_usage, stats.memory_usage - 890);
+        keep(&cache, "p99", 1 << 20);
+        assert!(cache.look_up(&key("p99")).is_none(), "nor does it leave an older one");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use tokio::task::AbortHandle;
 
 use self::link::{Address, Link};
 use self::names::Names;
-use self::shared::{Shared, failure};
+use self::shared::{Owed, Shared, failure};
 use self::tasks::{Queue, Running, Write, proposed};
 use self::value::{Flaw, Times};
 use crate::{
@@ -197,6 +197,7 @@ fn generation(read: &Value) -> Result<Option<u64>, ()> {
 impl CacheBackend for RedisCache {
     async fn get(&self, key: &CacheKey) -> Result<Reading, CacheFailure> {
         self.run()?;
+        let at = self.shared.micros();
         let (names, fingerprint) = (&self.shared.names, key.fingerprint());
         let group = names.group(&key.scope, key.prompt.as_deref());
         let asked = [names.entry(key, &fingerprint), names.scope(&key.scope), group];
@@ -213,7 +214,7 @@ impl CacheBackend for RedisCache {
             match value::decode(&Bytes::from(value), &fingerprint, self.now()) {
                 Ok(stored) => {
                     // An entry of another generation was invalidated.
-                    let Ticket(of_scope, of_group) = stored.ticket;
+                    let (of_scope, of_group) = stored.generations;
                     let is_valid = scope == Ok(Some(of_scope)) && group == Ok(Some(of_group));
                     found = is_valid.then_some(stored.aged);
                 }
@@ -230,7 +231,7 @@ impl CacheBackend for RedisCache {
         let counter = if found.is_some() { &counters.hits } else { &counters.misses };
         counter.fetch_add(1, Relaxed);
         let or_new = |read: Result<Option<u64>, ()>| read.ok().flatten().unwrap_or_else(proposed);
-        Ok(Reading { found, ticket: Ticket(or_new(scope), or_new(group)) })
+        Ok(Reading { found, ticket: Ticket(or_new(scope), or_new(group), at) })
     }
 
     /// Takes the entry into the queue; that it was kept can be seen after [`flush`](Self::flush).
@@ -257,15 +258,13 @@ impl CacheBackend for RedisCache {
     }
 
     async fn invalidate(&self, what: &Invalidation) -> Result<(), CacheFailure> {
+        // It is owed until it is done: also when this is dropped half-way.
+        let owed = Owed::new(&self.shared, vec![what.clone()]);
         self.run()?;
-        let outcome = match self.shared.link().await {
-            Ok(mut link) => tasks::invalidate(&self.shared, &mut link, what).await,
-            Err(error) => Err(error),
-        };
-        if outcome.is_err() {
-            self.shared.owe(what);
-        }
-        outcome
+        let mut link = self.shared.link().await?;
+        tasks::invalidate(&self.shared, &mut link, what).await?;
+        owed.settled();
+        Ok(())
     }
 
     /// Hits, misses and failures of this process; how much Redis holds is not asked.

@@ -67,6 +67,11 @@ impl Names {
     pub(super) fn aliases(&self, scope: &CacheScope, prompt: &str) -> String {
         self.of(scope, ":n:", &Sha256::digest(prompt)[..8])
     }
+
+    /// That a prompt was invalidated by a name a moment ago.
+    pub(super) fn mark(&self, scope: &CacheScope, prompt: &str) -> String {
+        self.of(scope, ":w:", &Sha256::digest(prompt)[..8])
+    }
 }
 
 fn push_hex(to: &mut String, bytes: &[u8]) {

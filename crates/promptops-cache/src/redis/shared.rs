@@ -1,5 +1,6 @@
 //! What the calls and the tasks beside them share: whether Redis is used, and the steps with it.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -210,10 +211,12 @@ impl Shared {
     }
 
     /// Remembers what could not be invalidated: until it is, Redis is not read.
-    pub(super) fn owe(&self, what: &Invalidation) {
+    fn owe(&self, what: &[Invalidation]) {
         let mut owed = lock(&self.owed);
-        if !owed.contains(what) {
-            owed.push(what.clone());
+        for one in what {
+            if !owed.contains(one) {
+                owed.push(one.clone());
+            }
         }
         if owed.len() > MOST_OWED {
             let mut everything: Vec<Invalidation> = Vec::new();
@@ -235,14 +238,9 @@ impl Shared {
         std::mem::take(&mut *lock(&self.owed))
     }
 
-    /// Puts back what could still not be.
-    pub(super) fn owe_again(&self, what: &[Invalidation]) {
-        let mut owed = lock(&self.owed);
-        for one in what {
-            if !owed.contains(one) {
-                owed.push(one.clone());
-            }
-        }
+    /// The time, for ages; in microseconds.
+    pub(super) fn micros(&self) -> u64 {
+        u64::try_from(self.time.monotonic().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Uses these connections from now on, unless something is owed; gives whether it does.
@@ -282,5 +280,40 @@ impl Shared {
     pub(super) fn subscribed_for(&self) -> Option<Duration> {
         let at = u64::try_from(self.subscribed_at.load(Relaxed)).ok()?;
         Some(self.time.coarse().saturating_sub(Duration::from_micros(at)))
+    }
+}
+
+/// Invalidations that are being made. Dropped before they are, for whatever reason, they are owed.
+pub(super) struct Owed<'s> {
+    shared: &'s Shared,
+    left: VecDeque<Invalidation>,
+}
+
+impl<'s> Owed<'s> {
+    pub(super) fn new(shared: &'s Shared, what: Vec<Invalidation>) -> Self {
+        Self { shared, left: what.into() }
+    }
+
+    /// The next one.
+    pub(super) fn next(&self) -> Option<&Invalidation> {
+        self.left.front()
+    }
+
+    /// The next one was made.
+    pub(super) fn made(&mut self) {
+        self.left.pop_front();
+    }
+
+    /// All were made.
+    pub(super) fn settled(mut self) {
+        self.left.clear();
+    }
+}
+
+impl Drop for Owed<'_> {
+    fn drop(&mut self) {
+        if !self.left.is_empty() {
+            self.shared.owe(self.left.make_contiguous());
+        }
     }
 }

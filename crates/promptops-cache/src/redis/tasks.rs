@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, oneshot};
 use super::clock::{STEP, sleep, within};
 use super::link::{Held, Link};
 use super::message::{self, Message};
-use super::shared::{Answer, Shared, State, failure};
+use super::shared::{Answer, Owed, Shared, State, failure};
 use super::value::{self, Times};
 use crate::{CacheKey, Entry, Invalidation, Ticket};
 
@@ -41,6 +41,12 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// How long a generation is kept after it was last used: longer than any entry of it.
 const GENERATION_SECONDS: u64 = 60 * 24 * 3600;
+
+/// How long an invalidation is remembered for what was read before it: longer than a call takes.
+const MARK: Duration = Duration::from_mins(2);
+
+/// How much earlier than it seems something may have been read: the two ages are told by two clocks.
+const MARK_DOUBT: Duration = Duration::from_millis(100);
 
 /// An entry on its way to Redis.
 pub(super) struct Write {
@@ -191,12 +197,10 @@ async fn check(shared: &Shared, fresh: &Held) -> Result<(), String> {
     let Some(mut link) = fresh.links().into_iter().next() else { return Ok(()) };
     let well = within(STEP, link.command(&cmd("PING"))).await;
     well.ok_or("no answer to PING")?.map_err(|error| error.to_string())?;
-    let owed = shared.take_owed();
-    for (at, what) in owed.iter().enumerate() {
-        if let Err(error) = invalidate(shared, &mut link, what).await {
-            shared.owe_again(&owed[at..]);
-            return Err(error.to_string());
-        }
+    let mut owed = Owed::new(shared, shared.take_owed());
+    while let Some(what) = owed.next() {
+        invalidate(shared, &mut link, what).await.map_err(|error| error.to_string())?;
+        owed.made();
     }
     Ok(())
 }
@@ -222,13 +226,22 @@ pub(super) async fn invalidate(
     let mut generations = Vec::new();
     match what {
         Invalidation::Key(key) => {
-            let entry = names.entry(key, &key.fingerprint());
-            return shared.command(link, cmd("UNLINK").arg(entry)).await.map(drop);
+            // Others of its prompt go with it: one that is on its way under the same generation would
+            // bring it back.
+            let name = names.group(scope, key.prompt.as_deref());
+            let mut forget = pipe();
+            forget.cmd("SET").arg(name).arg(new_generation()).arg("EX").arg(GENERATION_SECONDS);
+            forget.cmd("UNLINK").arg(names.entry(key, &key.fingerprint()));
+            return shared.pipeline(link, &forget).await.map(drop);
         }
         Invalidation::Everything(_) => generations.push(names.scope(scope)),
         Invalidation::Lists(_) => generations.push(names.group(scope, None)),
         Invalidation::Prompt { prompt, .. } => {
             generations.push(names.group(scope, Some(prompt)));
+            // Before the names are read: a write whose name is not there yet sees the mark.
+            let mut mark = cmd("SET");
+            mark.arg(names.mark(scope, prompt)).arg(1).arg("EX").arg(MARK.as_secs());
+            shared.command(link, &mark).await?;
             let name = names.aliases(scope, prompt);
             let aliases = shared.command(link, cmd("SMEMBERS").arg(&name)).await;
             let aliases = match aliases {
@@ -291,11 +304,7 @@ async fn write_all(shared: &Shared, writes: &[Box<Waiting>]) {
     let Ok(mut link) = shared.link().await else { return };
     // In a cluster one pipeline is of one slot, and so of one scope.
     for of_scope in writes.chunk_by(|one, next| one.write.key.scope == next.write.key.scope) {
-        let mut pipeline = pipe();
-        for Waiting { write, .. } in of_scope.iter().map(|waiting| &**waiting) {
-            add(shared, &mut pipeline, write);
-        }
-        if let Err(failure) = shared.pipeline(&mut link, &pipeline).await {
+        if let Err(failure) = write_scope(shared, &mut link, of_scope).await {
             tracing::debug!(%failure, "entries were not written");
             if failure.to_string().contains("WRONGTYPE") {
                 mend(shared, &mut link, of_scope).await;
@@ -304,7 +313,71 @@ async fn write_all(shared: &Shared, writes: &[Box<Waiting>]) {
     }
 }
 
-/// What writes an entry: its generations, if they are not there, the entry, and which names it has.
+/// Writes entries of one scope: first the names that their prompts have, then, unless the prompt was
+/// invalidated by one of them meanwhile, the entries.
+async fn write_scope(shared: &Shared, link: &mut Link, of_scope: &[Box<Waiting>]) -> Answer<()> {
+    let mut named = pipe();
+    let mut asked = Vec::new();
+    for (at, Waiting { write, .. }) in of_scope.iter().map(|waiting| &**waiting).enumerate() {
+        for name in other_names(write) {
+            name_entry(shared, &mut named, write, name);
+            asked.push(at);
+        }
+    }
+    let mut is_old = vec![false; of_scope.len()];
+    if !asked.is_empty() {
+        let answers = shared.pipeline(link, &named).await?;
+        let marks = answers.iter().skip(2).step_by(3);
+        for (at, left) in asked.into_iter().zip(marks) {
+            is_old[at] |= was_read_before(shared, &of_scope[at].write, left);
+        }
+    }
+    let mut pipeline = pipe();
+    for (waiting, is_old) in of_scope.iter().zip(is_old) {
+        if !is_old {
+            add(shared, &mut pipeline, &waiting.write);
+        }
+    }
+    if pipeline.is_empty() {
+        return Ok(());
+    }
+    shared.pipeline(link, &pipeline).await.map(drop)
+}
+
+/// The names of an entry's prompt that it was not asked for by.
+fn other_names(write: &Write) -> impl Iterator<Item = &str> {
+    let asked = write.key.prompt.as_deref();
+    let told = write.entry.names().filter(|_| asked.is_some());
+    let names = told.into_iter().flat_map(|told| [told.id.as_str(), told.slug.as_str()]);
+    names.filter(move |name| Some(*name) != asked)
+}
+
+/// Tells that a prompt's entries are asked for by this name too, and asks whether it was invalidated by
+/// the other: three commands.
+fn name_entry(
+    shared: &Shared,
+    pipeline: &mut deadpool_redis::redis::Pipeline,
+    write: &Write,
+    name: &str,
+) {
+    let (names, scope) = (&shared.names, &write.key.scope);
+    let aliases = names.aliases(scope, name);
+    pipeline.cmd("SADD").arg(&aliases).arg(write.key.prompt.as_deref());
+    pipeline.cmd("EXPIRE").arg(aliases).arg(GENERATION_SECONDS);
+    pipeline.cmd("PTTL").arg(names.mark(scope, name));
+}
+
+/// Whether what is to be written was read before its prompt was invalidated, by what is left of the
+/// mark's time.
+fn was_read_before(shared: &Shared, write: &Write, left: &Value) -> bool {
+    let Value::Int(left) = left else { return true };
+    let Ok(left) = u64::try_from(*left) else { return false };
+    let since_mark = MARK.saturating_sub(Duration::from_millis(left));
+    let since_read = Duration::from_micros(shared.micros().saturating_sub(write.ticket.2));
+    since_mark <= since_read + MARK_DOUBT
+}
+
+/// What writes an entry: its generations, if they are not there, and the entry.
 fn add(shared: &Shared, pipeline: &mut deadpool_redis::redis::Pipeline, write: &Write) {
     let (names, key) = (&shared.names, &write.key);
     let prompt = key.prompt.as_deref();
@@ -316,18 +389,11 @@ fn add(shared: &Shared, pipeline: &mut deadpool_redis::redis::Pipeline, write: &
         pipeline.cmd("SET").arg(name).arg(*generation).arg("NX").arg("EX").arg(GENERATION_SECONDS);
         pipeline.cmd("EXPIRE").arg(name).arg(GENERATION_SECONDS);
     }
-    let value = value::encode(&write.fingerprint, &write.entry, write.ticket, write.times);
+    let generations = (write.ticket.0, write.ticket.1);
+    let value = value::encode(&write.fingerprint, &write.entry, generations, write.times);
     let name = names.entry(key, &write.fingerprint);
     let life = write.life.as_secs().max(1);
     pipeline.cmd("SET").arg(name).arg(value).arg("EX").arg(life);
-    let Some((told, asked)) = write.entry.names().zip(prompt) else { return };
-    for other in [&told.id, &told.slug] {
-        if other != asked {
-            let aliases = names.aliases(&key.scope, other);
-            pipeline.cmd("SADD").arg(&aliases).arg(asked);
-            pipeline.cmd("EXPIRE").arg(aliases).arg(GENERATION_SECONDS);
-        }
-    }
 }
 
 /// Deletes what is there of another type: somebody else wrote it, and nothing can be kept beside it.

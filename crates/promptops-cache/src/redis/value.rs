@@ -20,7 +20,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::fields::{Reader, push_text};
-use crate::{Aged, Entry, EntryKind, Names, Ticket};
+use crate::{Aged, Entry, EntryKind, Names};
 
 const MAGIC: &[u8; 4] = b"PoEn";
 const FORMAT: u8 = 1;
@@ -53,13 +53,14 @@ pub(super) enum Flaw {
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) aged: Aged,
-    pub(super) ticket: Ticket,
+    /// Of the scope, and of the prompt or the lists.
+    pub(super) generations: (u64, u64),
 }
 
 pub(super) fn encode(
     fingerprint: &[u8; 32],
     entry: &Entry,
-    ticket: Ticket,
+    (of_scope, of_group): (u64, u64),
     times: Times,
 ) -> Vec<u8> {
     let mut value = Vec::with_capacity(entry.body().len() + 256);
@@ -68,7 +69,7 @@ pub(super) fn encode(
     value.extend_from_slice(&[0; 4]);
     value.extend_from_slice(fingerprint);
     let cost = u64::try_from(entry.cost().as_micros()).unwrap_or(u64::MAX);
-    for number in [ticket.0, ticket.1] {
+    for number in [of_scope, of_group] {
         value.extend_from_slice(&number.to_be_bytes());
     }
     for time in [times.stored_at, times.expires_at] {
@@ -109,12 +110,12 @@ pub(super) fn decode(value: &Bytes, fingerprint: &[u8; 32], now: i64) -> Result<
         .with_names(stored.names)
         .with_cost(stored.cost);
     let age = Duration::from_micros(u64::try_from(age).unwrap_or_default());
-    Ok(Stored { aged: Aged::new(entry, age), ticket: stored.ticket })
+    Ok(Stored { aged: Aged::new(entry, age), generations: stored.generations })
 }
 
 /// The parts of a value.
 struct Parts<'v> {
-    ticket: Ticket,
+    generations: (u64, u64),
     times: Times,
     cost: Duration,
     kind: EntryKind,
@@ -133,7 +134,7 @@ fn read<'v>(value: &'v [u8], fingerprint: &[u8; 32]) -> Option<Parts<'v>> {
     if checksum != crc32fast::hash(&value[COVERED..]) || reader.take(32)? != fingerprint {
         return None;
     }
-    let ticket = Ticket(reader.number()?, reader.number()?);
+    let generations = (reader.number()?, reader.number()?);
     let times = Times {
         stored_at: i64::from_be_bytes(reader.array()?),
         expires_at: i64::from_be_bytes(reader.array()?),
@@ -155,7 +156,7 @@ fn read<'v>(value: &'v [u8], fingerprint: &[u8; 32]) -> Option<Parts<'v>> {
     };
     let body_length = usize::try_from(u32::from_be_bytes(reader.array()?)).ok()?;
     let is_whole = reader.left() == body_length;
-    is_whole.then_some(Parts { ticket, times, cost, kind, etag, names, body_length })
+    is_whole.then_some(Parts { generations, times, cost, kind, etag, names, body_length })
 }
 
 #[cfg(test)]
@@ -189,19 +190,18 @@ mod tests {
             generations: (u64, u64),
         ) {
             let entry = entry(&body, etag.as_deref(), name.as_deref());
-            let ticket = Ticket(generations.0, generations.1);
-            let value = encode(&fingerprint, &entry, ticket, TIMES);
+            let value = encode(&fingerprint, &entry, generations, TIMES);
             let stored = decode(&value.into(), &fingerprint, NOW).unwrap();
             let read = &stored.aged.entry;
             prop_assert_eq!(&read.body()[..], &body[..]);
             prop_assert_eq!((read.etag(), read.names()), (entry.etag(), entry.names()));
             prop_assert_eq!((read.kind(), read.cost()), (entry.kind(), entry.cost()));
-            prop_assert_eq!((stored.ticket, stored.aged.age.as_secs()), (ticket, 7));
+            prop_assert_eq!((stored.generations, stored.aged.age.as_secs()), (generations, 7));
         }
 
         #[test]
         fn any_change_is_seen(at in 0..400_usize, bit in 0..8_u8, cut: bool) {
-            let mut value = encode(&[7; 32], &entry(&[b'x'; 200], Some("e"), Some("n")), Ticket(1, 2), TIMES);
+            let mut value = encode(&[7; 32], &entry(&[b'x'; 200], Some("e"), Some("n")), (1, 2), TIMES);
             let at = at % value.len();
             if cut {
                 value.truncate(at);
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn another_key_and_another_time_are_refused() {
-        let value = Bytes::from(encode(&[7; 32], &entry(b"x", None, None), Ticket(1, 2), TIMES));
+        let value = Bytes::from(encode(&[7; 32], &entry(b"x", None, None), (1, 2), TIMES));
         assert_eq!(decode(&value, &[8; 32], NOW).unwrap_err(), Flaw::Unusable);
         assert_eq!(decode(&value, &[7; 32], NOW + 1).unwrap_err(), Flaw::Untimely, "over");
         let early = TIMES.stored_at - 2_000_001;

@@ -115,11 +115,12 @@ impl Read {
         let (landed, role) = match settings.pipeline.by(deadline, flight).await {
             Ok(landed) => landed,
             Err(error) => {
+                cache.counters.misses.fetch_add(1, Relaxed);
                 return Err(self.call.failed(error, settings.config.timeout, true, None));
             }
         };
         let landing = landed.as_ref().ok();
-        let is_hit = role == Role::Follower || landing.is_some_and(|l| l.source != Source::Network);
+        let is_hit = landing.is_some_and(|l| role == Role::Follower || l.source != Source::Network);
         let counter = if is_hit { &cache.counters.hits } else { &cache.counters.misses };
         counter.fetch_add(1, Relaxed);
         if role == Role::Leader && landing.is_some_and(|landing| landing.wants_refresh) {
@@ -194,6 +195,7 @@ impl Fetch<'_> {
         let key = &read.key;
         let mut tickets = Tickets::default();
         let mut last = last;
+        let mut is_in_far = false;
         if let Some(near) = &tiers.near {
             let (found, ticket) = near.read(key);
             tickets.near = ticket;
@@ -202,6 +204,7 @@ impl Fetch<'_> {
         if let Some(far) = &tiers.far {
             let reading = cache.missed(far.get(key).await);
             tickets.far = reading.ticket;
+            is_in_far = reading.found.is_some();
             let found = reading.found.filter(|_| read.use_cache);
             // What cannot be read is no hit, whoever wrote it.
             if let Some(found) = found.and_then(|found| self.promoted::<T>(&found)) {
@@ -237,7 +240,7 @@ impl Fetch<'_> {
                 Ok(Landing::new(entry, Source::Network))
             }
             Ok(Answered::Missing { error, body }) if read.use_cache => {
-                let entry = self.keep_missing(error, body, tickets).await;
+                let entry = self.keep_missing(error, body, tickets, is_in_far).await;
                 Ok(Landing::new(entry, Source::Network))
             }
             Ok(Answered::Missing { error, .. }) => {
@@ -297,7 +300,13 @@ impl Fetch<'_> {
     }
 
     /// Remembers for a moment that there is no such thing, in the place of what was kept.
-    async fn keep_missing(&self, error: Error, body: bytes::Bytes, tickets: Tickets) -> Entry {
+    async fn keep_missing(
+        &self,
+        error: Error,
+        body: bytes::Bytes,
+        tickets: Tickets,
+        is_in_far: bool,
+    ) -> Entry {
         let Self { cache, tiers, read: Read { key, .. }, .. } = *self;
         let entry = Entry::decoded(EntryKind::Missing, Arc::new(error), ERROR_WEIGHT);
         let gone = Invalidation::Key(key.clone());
@@ -308,7 +317,11 @@ impl Fetch<'_> {
             }
         }
         if let Some(far) = &tiers.far {
-            cache.missed(far.invalidate(&gone).await);
+            if is_in_far {
+                // Surely, and with it everything of the ticket at hand: the next one to ask keeps it.
+                cache.missed(far.invalidate(&gone).await);
+                return entry;
+            }
             let written = Entry::new(EntryKind::Missing, body);
             cache.missed(far.put(key, &written.into(), tickets.far).await);
         }
