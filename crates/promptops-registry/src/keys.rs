@@ -8,7 +8,7 @@ use promptops_types::{Secret, Timestamp, ValidationIssue};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::limits::{MAX_DESCRIPTION_CHARS, MAX_ITEMS, MAX_NAME_CHARS};
+use crate::limits::{MAX_DESCRIPTION_CHARS, MAX_ITEMS, MAX_NAME_CHARS, MAX_PAGE};
 use crate::{Access, Registry, RegistryError, Store};
 
 /// What every key begins with.
@@ -87,7 +87,7 @@ impl RateLimits {
 }
 
 /// A key as it is known: never its text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKey {
     /// UUID.
     pub id: String,
@@ -238,18 +238,36 @@ impl Registry {
         Ok(key.filter(|key| key.is_valid(self.now())))
     }
 
-    /// The keys that a caller may see: those that may do no more than it; the newest first.
+    /// Whether the key of a hash may be used now: what was begun with it may go on.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn is_key_valid(&self, hash: &KeyHash) -> Result<bool, RegistryError> {
+        let key = self.store.key(hash).await?;
+        Ok(key.is_some_and(|key| key.is_valid(self.now())))
+    }
+
+    /// The keys that a caller may see: those that may do no more than it; the newest first. One page of
+    /// all keys is looked through, at most `limit` (1 to 1000), after the one that was made then and has
+    /// this id; and where the next page begins, if there is one.
     ///
     /// # Errors
     /// [`RegistryError::ScopeMissing`] without the scope `admin`.
-    pub async fn keys(&self, access: &Access) -> Result<Vec<ApiKey>, RegistryError> {
+    pub async fn keys(
+        &self,
+        access: &Access,
+        after: Option<(Timestamp, &str)>,
+        limit: u64,
+    ) -> Result<(Vec<ApiKey>, Option<(Timestamp, String)>), RegistryError> {
         access.require(Scope::Admin)?;
-        let mut keys = self.store.keys().await?;
-        keys.retain(|key| {
-            access.covers_projects(key.projects.as_ref())
-                && key.scopes.iter().all(|scope| access.has(*scope))
-        });
-        Ok(keys)
+        let mut keys = self.store.keys(after, limit.clamp(1, MAX_PAGE) + 1).await?;
+        let has_more = keys.len() as u64 > limit.clamp(1, MAX_PAGE);
+        if has_more {
+            keys.pop();
+        }
+        let next = keys.last().filter(|_| has_more).map(|key| (key.created_at, key.id.clone()));
+        keys.retain(|key| may_see(access, key));
+        Ok((keys, next))
     }
 
     /// Whether there is any key.
@@ -257,7 +275,7 @@ impl Registry {
     /// # Errors
     /// When the store cannot answer.
     pub async fn has_keys(&self) -> Result<bool, RegistryError> {
-        Ok(!self.store.keys().await?.is_empty())
+        Ok(!self.store.keys(None, 1).await?.is_empty())
     }
 
     /// Ends a key: from the next request on it is refused.
@@ -266,9 +284,9 @@ impl Registry {
     /// [`RegistryError::ScopeMissing`] without the scope `admin`; [`RegistryError::KeyNotFound`] for one
     /// that is not there, or that the caller may not see.
     pub async fn revoke_key(&self, access: &Access, id: &str) -> Result<ApiKey, RegistryError> {
-        let keys = self.keys(access).await?;
-        let found = keys.into_iter().find(|key| key.id == id);
-        let Some(mut key) = found else {
+        access.require(Scope::Admin)?;
+        let found = self.store.key_by_id(id).await?;
+        let Some(mut key) = found.filter(|key| may_see(access, key)) else {
             return Err(RegistryError::KeyNotFound { id: id.to_owned() });
         };
         let at = self.now();
@@ -290,6 +308,11 @@ impl Registry {
     ) -> Result<bool, RegistryError> {
         Ok(self.store.use_once(token, until, self.now()).await?)
     }
+}
+
+/// Whether a key may do no more than a caller.
+fn may_see(access: &Access, key: &ApiKey) -> bool {
+    access.covers_projects(key.projects.as_ref()) && key.scopes.iter().all(|s| access.has(*s))
 }
 
 /// Refuses what is wrong, or wider than its maker's own.

@@ -4,6 +4,7 @@ mod access;
 mod catalogue;
 mod compatibility;
 mod content;
+mod cursor;
 mod delete;
 mod diff;
 mod digest;
@@ -19,6 +20,8 @@ mod rollout;
 mod sqlite;
 mod store;
 mod suggest;
+mod transfer;
+mod usage;
 
 pub use access::Access;
 pub use catalogue::catalogue;
@@ -36,7 +39,12 @@ pub use sqlite::{SqliteStore, copy as copy_sqlite};
 #[cfg(feature = "test-util")]
 pub use store::contract as store_contract;
 pub use store::{
-    Action, Applied, AuditEntry, AuditQuery, Change, Decide, Decision, Focus, ListQuery, Located,
-    Module, NamedPrompt, Op, Pick, Project, PromptHead, PromptState, Receipt, Receipted, Reference,
-    SharedStore, Store, StoreError, StoredVersion, Target,
+    Action, Applied, AuditEntry, AuditQuery, Change, Decide, Decision, Each, Focus, ListPage,
+    ListQuery, Located, Module, NamedPrompt, Op, Pick, Place, Project, PromptHead, PromptState,
+    Receipt, Receipted, Record, Records, Reference, SharedStore, SortValue, Store, StoreError,
+    StoredVersion, Target,
+};
+pub use transfer::Transferred;
+pub use usage::{
+    Histogram, Logged, StatsQuery, TopPrompt, USAGE_KEPT, Usage, UsageBatch, UsageQuery, UsageRow,
 };

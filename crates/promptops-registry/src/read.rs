@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use promptops_types::{PromptPage, PromptResponse, Selector, Version};
 
 use crate::limits::MAX_PAGE;
 use crate::registry::Viewed;
 use crate::{
-    Access, AuditEntry, AuditQuery, Found, ListQuery, Located, Module, Pick, Project, PromptHead,
-    PromptRef, Receipted, Reference, Registry, RegistryError, Scope, Store, StoreError,
-    StoredVersion, rollout,
+    Access, AuditEntry, AuditQuery, Found, ListPage, ListQuery, Located, Module, Pick, Project,
+    PromptHead, PromptRef, Receipted, Reference, Registry, RegistryError, Scope, Store, StoreError,
+    StoredVersion, cursor, rollout,
 };
 
 /// Looks at a weighted label while the prompt keeps changing under it.
@@ -111,18 +113,39 @@ impl Registry {
         Ok(self.store.numbers(&head.id, MAX_PAGE).await?)
     }
 
-    /// The versions of a prompt, the one published last first, at most 1000.
+    /// The versions of a prompt, the one published last first, at most `limit` (1 to 1000), after a
+    /// cursor; and the cursor of what comes after them, if anything does.
     ///
     /// # Errors
-    /// [`RegistryError::PromptNotFound`].
+    /// [`RegistryError::PromptNotFound`]; [`RegistryError::Invalid`] for a cursor of another list.
     pub async fn versions(
         &self,
         access: &Access,
         prompt: &PromptRef,
-    ) -> Result<Vec<Found>, RegistryError> {
+        after: Option<&str>,
+        limit: u64,
+    ) -> Result<(Vec<Found>, Option<String>), RegistryError> {
+        check_limit(limit)?;
         let head = self.head(access, prompt).await?;
-        let versions = self.store.versions(&head.id, MAX_PAGE).await?;
-        Ok(versions.into_iter().map(|stored| found(head.clone(), stored)).collect())
+        let before = after.map(|text| cursor::read_version(text, &head.id)).transpose()?;
+        let mut versions = self.store.versions(&head.id, before, limit + 1).await?;
+        // One more than wanted, or fewer since they are large.
+        let has_more = versions.len() as u64 > limit || self.is_cut(&head, &versions).await?;
+        versions.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let next = versions.last().filter(|_| has_more);
+        let next = next.map(|(place, _)| cursor::version(*place, &head.id));
+        let versions = versions.into_iter().map(|(_, stored)| found(head.clone(), stored));
+        Ok((versions.collect(), next))
+    }
+
+    /// Whether there are versions before the last of these.
+    async fn is_cut(
+        &self,
+        head: &PromptHead,
+        versions: &[(u64, StoredVersion)],
+    ) -> Result<bool, StoreError> {
+        let Some((last, _)) = versions.last() else { return Ok(false) };
+        Ok(!self.store.versions(&head.id, Some(*last), 1).await?.is_empty())
     }
 
     /// A prompt without its versions, for those who may see it.
@@ -151,22 +174,24 @@ impl Registry {
     /// version). `query.projects` is narrowed to what the caller may see.
     ///
     /// # Errors
-    /// [`RegistryError::Invalid`] for a limit of 0 or above 1000.
+    /// [`RegistryError::Invalid`] for a limit of 0 or above 1000, and for a cursor of another list.
     pub async fn list(
         &self,
         access: &Access,
         mut query: ListQuery,
+        after: Option<&str>,
     ) -> Result<PromptPage, RegistryError> {
         access.require(Scope::Read)?;
-        if query.limit == 0 || query.limit > MAX_PAGE {
-            let message = format!("is {}; it must be 1 to {MAX_PAGE}", query.limit);
-            return Err(RegistryError::invalid("limit", "out_of_range", message));
-        }
+        check_limit(query.limit)?;
         query.projects = access.narrow(query.projects);
-        let (page, total) = self.store.list(&query).await?;
+        query.after = after.map(|text| cursor::read(text, &query)).transpose()?;
+        let ListPage { prompts, total, next } = self.store.list(&query).await?;
         let prompts =
-            page.into_iter().map(|(head, stored)| Arc::new(found(head, stored).prompt)).collect();
-        Ok(PromptPage::new(prompts, total, query.limit, query.offset))
+            prompts.into_iter().map(|(head, stored)| Arc::new(found(head, stored).prompt));
+        let mut page = PromptPage::new(prompts.collect(), total, query.limit, query.offset);
+        page.has_more = next.is_some();
+        page.next_cursor = next.map(|place| cursor::of(&place, &query));
+        Ok(page)
     }
 
     /// The audit trail of what the caller may see, oldest first: entries after `after`, at most
@@ -211,6 +236,11 @@ impl Registry {
             limit: limit.clamp(1, MAX_PAGE),
         };
         Ok(self.store.audit(&query).await?)
+    }
+
+    /// The number of the last change that this process knows of, as [`Store::watch`] tells it.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.store.watch()
     }
 
     /// What was done under a receipt's id.
@@ -261,6 +291,15 @@ impl Registry {
         }
         Ok(self.store.modules(project).await?)
     }
+}
+
+/// Refuses a page that is empty or too large.
+fn check_limit(limit: u64) -> Result<(), RegistryError> {
+    if limit == 0 || limit > MAX_PAGE {
+        let message = format!("is {limit}; it must be 1 to {MAX_PAGE}");
+        return Err(RegistryError::invalid("limit", "out_of_range", message));
+    }
+    Ok(())
 }
 
 fn pick(link: &Selector) -> Pick {

@@ -336,7 +336,7 @@ async fn another_project_answers_as_if_it_were_not_there() {
         let error = get.unwrap_err();
         let RegistryError::PromptNotFound { suggestions, .. } = &error else { panic!("{error:?}") };
         assert!(suggestions.is_empty(), "{suggestions:?}");
-        f.registry.versions(&mine, &reference).await.unwrap_err();
+        f.registry.versions(&mine, &reference, None, 9).await.unwrap_err();
         f.registry.labels(&mine, &reference).await.unwrap_err();
         f.registry.delete(&mine, &reference, DeleteOptions::default()).await.unwrap_err();
         let update = PromptUpdate::new().content("mine now");
@@ -351,7 +351,7 @@ async fn another_project_answers_as_if_it_were_not_there() {
     let query = ListQuery { limit: 10, ..ListQuery::default() };
     for projects in [None, Some(vec!["theirs".to_owned()])] {
         let query = ListQuery { projects, ..query.clone() };
-        assert_eq!(f.registry.list(&mine, query).await.unwrap().total, 0);
+        assert_eq!(f.registry.list(&mine, query, None).await.unwrap().total, 0);
     }
     assert!(f.registry.audit(&mine, None, 0, 10).await.unwrap().is_empty());
     assert!(f.registry.projects(&mine).await.unwrap().is_empty());

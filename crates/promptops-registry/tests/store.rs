@@ -186,7 +186,7 @@ async fn many_processes_open_one_new_file_at_once_and_share_it() {
     }
     let registry = Registry::open(&path).unwrap();
     let query = promptops_registry::ListQuery { limit: 1, ..Default::default() };
-    let page = registry.list(&Access::full("test"), query).await.unwrap();
+    let page = registry.list(&Access::full("test"), query, None).await.unwrap();
     assert_eq!(page.total, 10 * (1 + OTHERS as u64));
 }
 
@@ -234,7 +234,7 @@ async fn a_copy_is_of_one_moment_while_others_write() {
     for copy in made {
         let copy = Registry::open(&copy).unwrap();
         let query = promptops_registry::ListQuery { limit: 1000, ..Default::default() };
-        let total = copy.list(&access, query).await.unwrap().total;
+        let total = copy.list(&access, query, None).await.unwrap().total;
         // The first so many, none left out.
         for number in 0..total {
             let prompt = PromptRef::new(format!("n-{number}"));

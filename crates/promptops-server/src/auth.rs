@@ -17,7 +17,7 @@ use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lru::LruCache;
-use promptops_registry::{Access, ApiKey, RegistryError};
+use promptops_registry::{Access, ApiKey, KeyHash, RegistryError, key_hash};
 use promptops_types::{ErrorCode, Secret, SignedParts, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -151,9 +151,9 @@ impl Failures {
     }
 }
 
-/// The key that a request was made with.
+/// The key that a request was made with, and the hash that it is found by.
 #[derive(Debug, Clone)]
-pub(crate) struct UsedKey(pub(crate) Arc<ApiKey>);
+pub(crate) struct UsedKey(pub(crate) Arc<ApiKey>, pub(crate) KeyHash);
 
 /// The one thing that is said to everybody whose credentials do not do.
 pub(crate) fn refused() -> ApiError {
@@ -168,18 +168,18 @@ pub(crate) async fn authenticate(
 ) -> Response {
     let body = request.extensions().get::<Bytes>().cloned().unwrap_or_default();
     let (parts, rest) = request.into_parts();
-    let key = match verify(&app, &parts, &body).await {
+    let (key, hash) = match verify(&app, &parts, &body).await {
         Ok(Some(key)) => key,
         Ok(None) => return failed(&app, &parts),
         Err(error) => return ApiError::from(error).into_response(),
     };
     request = Request::from_parts(parts, rest);
     request.extensions_mut().insert(Access::of_key(&key));
-    request.extensions_mut().insert(UsedKey(Arc::new(key)));
+    request.extensions_mut().insert(UsedKey(Arc::new(key), hash));
     next.run(request).await
 }
 
-fn failed(app: &App, parts: &Parts) -> Response {
+pub(crate) fn failed(app: &App, parts: &Parts) -> Response {
     let source = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
     let wait = source.and_then(|source| app.failures.count(source, app.time.monotonic()));
     let Some(wait) = wait else { return refused().into_response() };
@@ -192,26 +192,39 @@ fn failed(app: &App, parts: &Parts) -> Response {
 }
 
 /// The key of a request, if all that it says of itself is true.
-async fn verify(app: &App, parts: &Parts, body: &[u8]) -> Result<Option<ApiKey>, RegistryError> {
+async fn verify(
+    app: &App,
+    parts: &Parts,
+    body: &[u8],
+) -> Result<Option<(ApiKey, KeyHash)>, RegistryError> {
     let headers = &parts.headers;
     let Some(text) = one(headers, &AUTHORIZATION).and_then(bearer) else { return Ok(None) };
+    let Some(hash) = key_hash(text) else { return Ok(None) };
     let signatures = [FIRST_FORM, SECOND_FORM, TIMESTAMP, NONCE];
     let is_signed = signatures.iter().any(|name| headers.contains_key(name));
     let Some(key) = app.registry.authenticate(text).await? else { return Ok(None) };
     if !is_signed {
-        return Ok(Some(key));
+        return Ok(Some((key, hash)));
     }
     let secret = app.master.secret(&key.id);
     let Some(token) = signed(app.time.now(), &secret, text, parts, body) else { return Ok(None) };
     // What reads may be read again; a write that was sent twice was not sent twice by who signed it.
     if parts.method.is_safe() {
-        return Ok(Some(key));
+        return Ok(Some((key, hash)));
     }
     let now = app.time.now();
     let window = i64::try_from(2 * WINDOW.as_micros()).unwrap_or(i64::MAX);
     let until = Timestamp::from_unix_micros(now.unix_micros().saturating_add(window));
     let is_new = app.registry.use_once(&token, until).await?;
-    Ok(is_new.then_some(key))
+    Ok(is_new.then_some((key, hash)))
+}
+
+/// Whether the key of a request, before anything else of it is read, is one that may be used.
+pub(crate) async fn has_key(app: &App, headers: &HeaderMap) -> Result<bool, RegistryError> {
+    match one(headers, &AUTHORIZATION).and_then(bearer) {
+        Some(text) => Ok(app.registry.authenticate(text).await?.is_some()),
+        None => Ok(false),
+    }
 }
 
 /// A header that is there once.

@@ -5,26 +5,48 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::StatusCode;
-use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::header::{CONNECTION, CONTENT_LENGTH, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use promptops_types::ErrorCode;
 
 use crate::error::{ApiError, too_large};
-use crate::{App, MAX_REQUEST_BYTES};
+use crate::{App, MAX_REQUEST_BYTES, auth};
+
+/// Most bytes that are read for somebody who has no key.
+const MAX_OPEN_BYTES: usize = 16 * 1024;
 
 /// Reads the body; what is inside finds it in the extensions too.
 pub(crate) async fn read(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        let mut request = request;
+        request.extensions_mut().insert(Bytes::new());
+        return next.run(request).await;
+    }
     let (parts, body) = request.into_parts();
-    let told = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let told = told.and_then(|text| text.parse::<u64>().ok());
-    if told.is_some_and(|length| length > MAX_REQUEST_BYTES as u64) {
+    // Of a body in pieces it is not known: it may be as large as any.
+    let length = content_length(&parts.headers).unwrap_or(MAX_REQUEST_BYTES);
+    if length > MAX_REQUEST_BYTES {
         return closing(too_large().into_response());
     }
     let limited = Limited::new(body, MAX_REQUEST_BYTES).collect();
-    let read = match app.body_time {
-        Some(time) => crate::clock::within(time, limited).await,
-        None => Some(limited.await),
+    let (read, room) = match &app.limits {
+        Some(limits) => {
+            if length > MAX_OPEN_BYTES {
+                match auth::has_key(&app, &parts.headers).await {
+                    Ok(true) => {}
+                    Ok(false) => return closing(auth::failed(&app, &parts)),
+                    Err(error) => return closing(ApiError::from(error).into_response()),
+                }
+            }
+            let room = match limits.body(length) {
+                Ok(room) => room,
+                Err(error) => return later(error),
+            };
+            (crate::clock::within(limits.body_time, limited).await, Some(room))
+        }
+        None => (Some(limited.await), None),
     };
     let bytes: Bytes = match read {
         Some(Ok(collected)) => collected.to_bytes(),
@@ -43,11 +65,23 @@ pub(crate) async fn read(State(app): State<App>, request: Request, next: Next) -
     };
     let mut request = Request::from_parts(parts, Body::from(bytes.clone()));
     request.extensions_mut().insert(bytes);
-    next.run(request).await
+    let response = next.run(request).await;
+    drop(room);
+    response
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// What is left of the body is not read.
 fn closing(mut response: Response) -> Response {
-    response.headers_mut().insert(CONNECTION, http::HeaderValue::from_static("close"));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn later(error: ApiError) -> Response {
+    let mut response = closing(error.into_response());
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(1));
     response
 }

@@ -23,7 +23,6 @@ pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -
     let started = app.time.monotonic();
     app.requests.count(started);
     let method = request.method().clone();
-    let is_read = method.is_safe();
     let id = request_id(&request);
     let is_get = request.method() == Method::GET;
     let known = request.headers().clone();
@@ -31,9 +30,6 @@ pub(crate) async fn wrap(State(app): State<App>, request: Request, next: Next) -
     // Whatever is logged inside carries the id that the answer tells.
     let span = tracing::error_span!("request", request_id = %id);
     let mut response = next.run(request).instrument(span.clone()).await;
-    if !is_read && response.status().is_success() {
-        app.written.notify_waiters();
-    }
     let took = app.time.monotonic().saturating_sub(started);
     log(&span, &request_line, response.status(), took);
     app.metrics.answered(&method, response.status(), took);

@@ -195,13 +195,23 @@ impl From<PathRejection> for ApiError {
     }
 }
 
+/// A path, as far as it is worth repeating.
+fn shown(uri: &Uri) -> String {
+    const MOST: usize = 200;
+    let mut path: String = uri.path().chars().take(MOST).collect();
+    if path.len() < uri.path().len() {
+        path.push('…');
+    }
+    path
+}
+
 pub(crate) async fn no_such_route(uri: Uri) -> ApiError {
-    let message = format!("there is nothing at {}; paths begin with /v1/client", uri.path());
+    let message = format!("there is nothing at {}; paths begin with /v1/client", shown(&uri));
     ApiError::new(ErrorCode::NotFound, message)
 }
 
 pub(crate) async fn no_such_method(method: Method, uri: Uri) -> ApiError {
-    let message = format!("{} does not take {method}", uri.path());
+    let message = format!("{} does not take {method}", shown(&uri));
     ApiError::new(ErrorCode::MethodNotAllowed, message)
 }
 

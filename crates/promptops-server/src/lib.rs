@@ -9,7 +9,9 @@ mod etag;
 mod extract;
 mod in_process;
 mod keyed;
+mod limits;
 mod metrics;
+mod progress;
 mod rates;
 mod reply;
 mod requests;
@@ -19,7 +21,6 @@ mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use auth::MasterKey;
@@ -33,10 +34,11 @@ pub use promptops_registry::{
 use promptops_types::{SystemTime, TimeSource};
 pub use serve::{Server, ServerConfig, Stopper};
 pub use tls::{Reloader, TlsFiles};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::auth::Failures;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::rates::Rates;
 use crate::requests::Requests;
@@ -56,34 +58,34 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 pub(crate) struct App {
     pub(crate) registry: Registry,
     pub(crate) time: Arc<dyn TimeSource>,
-    /// Longest time that a body may take; none in process, where it is there.
-    pub(crate) body_time: Option<Duration>,
+    /// What is taken on at a time; none in process.
+    pub(crate) limits: Option<Arc<Limits>>,
     pub(crate) started: Duration,
     pub(crate) master: MasterKey,
     pub(crate) failures: Arc<Failures>,
     pub(crate) rates: Arc<Rates>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) metrics: Arc<Metrics>,
-    /// Told after each write of this process.
-    pub(crate) written: Arc<Notify>,
+    /// The number of the last change that this process knows of.
+    pub(crate) changed: watch::Receiver<u64>,
     /// Whether no more requests are taken.
-    pub(crate) stopping: Arc<AtomicBool>,
+    pub(crate) stopping: Arc<watch::Sender<bool>>,
 }
 
 impl App {
     fn new(registry: Registry, time: Arc<dyn TimeSource>, master: MasterKey) -> Self {
         Self {
+            changed: registry.watch(),
             registry,
             started: time.monotonic(),
             time,
-            body_time: None,
+            limits: None,
             master,
             failures: Arc::default(),
             rates: Arc::default(),
             requests: Arc::default(),
             metrics: Arc::default(),
-            written: Arc::default(),
-            stopping: Arc::default(),
+            stopping: Arc::new(watch::Sender::new(false)),
         }
     }
 }
@@ -105,12 +107,15 @@ pub fn router(registry: Registry) -> Router {
 pub fn router_with_time(registry: Registry, time: Arc<dyn TimeSource>) -> Router {
     let master = MasterKey::random().expect("the system gives random bytes");
     let app = App::new(registry, time, master);
-    wrapped(Router::new().nest(BASE_PATH, routes::routes(&app)), app)
+    let routes = routes::routes(&app).merge(routes::feeds());
+    wrapped(Router::new().nest(BASE_PATH, routes), app)
 }
 
 /// The same for callers over a network, who prove who they are, and the paths that ask for no key.
 pub(crate) fn network_router(app: App) -> Router {
     let routes = routes::routes(&app)
+        .route_layer(from_fn_with_state(app.clone(), limits::in_flight))
+        .merge(routes::feeds())
         .route_layer(from_fn_with_state(app.clone(), rates::limit))
         .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
         .merge(routes::open());

@@ -121,7 +121,7 @@ pub(crate) struct Remaining(pub(crate) [Left; 3]);
 
 /// Counts a request, and refuses it where there have been too many.
 pub(crate) async fn limit(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let Some(UsedKey(key)) = request.extensions().get::<UsedKey>() else {
+    let Some(UsedKey(key, _)) = request.extensions().get::<UsedKey>() else {
         return next.run(request).await;
     };
     match app.rates.of(key).ask() {

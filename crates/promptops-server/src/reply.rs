@@ -1,5 +1,5 @@
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use promptops_types::ErrorBody;
 use serde::Serialize;
 
@@ -11,7 +11,11 @@ pub(crate) struct Reply {
     status: StatusCode,
     data: Vec<u8>,
     etag: Option<String>,
+    next_cursor: Option<String>,
 }
+
+/// Where a list that is an array says what its next page begins after.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
 /// What the envelope is put around: carried from the handler in the response's extensions.
 #[derive(Debug, Clone)]
@@ -29,17 +33,23 @@ impl Reply {
     /// 200 with data.
     pub(crate) fn ok(data: &impl Serialize) -> Result<Self, ApiError> {
         let data = serde_json::to_vec(data).map_err(|error| ApiError::internal(&error))?;
-        Ok(Self { status: StatusCode::OK, data, etag: None })
+        Ok(Self { status: StatusCode::OK, data, etag: None, next_cursor: None })
     }
 
     /// An answer that was given before.
     pub(crate) fn again(status: StatusCode, data: Vec<u8>, etag: Option<String>) -> Self {
-        Self { status, data, etag }
+        Self { status, data, etag, next_cursor: None }
     }
 
     /// 201 with data.
     pub(crate) fn created(data: &impl Serialize) -> Result<Self, ApiError> {
         Ok(Self { status: StatusCode::CREATED, ..Self::ok(data)? })
+    }
+
+    /// Says what the next page begins after, where there is one.
+    pub(crate) fn next_cursor(mut self, cursor: Option<String>) -> Self {
+        self.next_cursor = cursor;
+        self
     }
 
     /// Says which state of the thing this is.
@@ -52,6 +62,9 @@ impl Reply {
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
+        if let Some(Ok(cursor)) = self.next_cursor.map(HeaderValue::try_from) {
+            response.headers_mut().insert(NEXT_CURSOR, cursor);
+        }
         response.extensions_mut().insert(Payload::Data { data: self.data, etag: self.etag });
         response
     }

@@ -1,9 +1,6 @@
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,21 +10,26 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use promptops_registry::Registry;
+use promptops_registry::{Access, Registry};
 use promptops_types::SystemTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::clock::within;
+use crate::clock::{pause, within};
+use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::progress::Progress;
 use crate::tls::{Reloader, Tls, TlsFiles};
 use crate::{App, MasterKey, Peer, network_router};
 
-/// Longest time that the body of a request may take.
-const BODY_TIME: Duration = Duration::from_secs(10);
+/// How often the store is looked at for what other processes have written.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Longest time that nothing of an answer is taken.
+const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// How a server behaves. Every limit has a default that protects it.
 #[derive(Debug, Clone)]
@@ -35,6 +37,9 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 pub struct ServerConfig {
     /// Most connections; others wait to be taken. 10 000.
     pub max_connections: usize,
+    /// Most requests that are answered at a time; others wait a moment, and are then told to come back.
+    /// 1000.
+    pub max_in_flight: usize,
     /// Longest time until the head of a request is there, and longest time without one; 10 s.
     pub head_timeout: Duration,
     /// Longest time for what is under way when the server stops; 10 s.
@@ -47,6 +52,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            max_in_flight: 1000,
             head_timeout: Duration::from_secs(10),
             grace: Duration::from_secs(10),
             tls: None,
@@ -63,39 +69,23 @@ pub struct Server {
     tls: Tls,
     metrics: Arc<Metrics>,
     stopper: Stopper,
+    registry: Registry,
+    tell: watch::Sender<u64>,
 }
 
 /// Stops a server; a clone stops the same one.
-#[derive(Clone)]
-pub struct Stopper {
-    stopping: Arc<AtomicBool>,
-    told: Arc<Notify>,
-    /// Wakes those who wait for changes.
-    written: Arc<Notify>,
-}
+#[derive(Debug, Clone)]
+pub struct Stopper(Arc<watch::Sender<bool>>);
 
 impl Stopper {
     /// Takes no more connections, and ends those there are when what is under way on them is done.
     pub fn stop(&self) {
-        self.stopping.store(true, SeqCst);
-        self.told.notify_waiters();
-        self.written.notify_waiters();
+        self.0.send_replace(true);
     }
 
     async fn stopped(&self) {
-        let told = self.told.notified();
-        let mut told = std::pin::pin!(told);
-        // It is heard from here on, whether it was told before or not.
-        told.as_mut().enable();
-        if !self.stopping.load(SeqCst) {
-            told.await;
-        }
-    }
-}
-
-impl fmt::Debug for Stopper {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stopper").field("stopping", &self.stopping).finish_non_exhaustive()
+        // It fails only where nobody can tell any more.
+        let _ = self.0.subscribe().wait_for(|is_stopping| *is_stopping).await;
     }
 }
 
@@ -112,15 +102,14 @@ impl Server {
     ) -> io::Result<Self> {
         let tls = Tls::new(config.tls.clone())?;
         let listener = TcpListener::bind(address).await?;
-        let mut app = App::new(registry, Arc::new(SystemTime), master);
-        app.body_time = Some(BODY_TIME);
-        let stopper = Stopper {
-            stopping: Arc::clone(&app.stopping),
-            told: Arc::default(),
-            written: Arc::clone(&app.written),
-        };
+        let mut app = App::new(registry.clone(), Arc::new(SystemTime), master);
+        app.limits = Some(Arc::new(Limits::new(config.max_in_flight)));
+        let (tell, changed) = watch::channel(*app.changed.borrow());
+        app.changed = changed;
+        let stopper = Stopper(Arc::clone(&app.stopping));
         let metrics = Arc::clone(&app.metrics);
-        Ok(Self { listener, router: network_router(app), config, tls, metrics, stopper })
+        let router = network_router(app);
+        Ok(Self { listener, router, config, tls, metrics, stopper, registry, tell })
     }
 
     /// Where it listens.
@@ -147,7 +136,8 @@ impl Server {
     /// # Cancel safety
     /// Dropped, it drops every connection.
     pub async fn run(self) {
-        let Self { listener, router, config, tls, metrics, stopper } = self;
+        let Self { listener, router, config, tls, metrics, stopper, registry, tell } = self;
+        let following = AbortOnDrop(tokio::spawn(follow(registry, tell)).abort_handle());
         let room = Arc::new(Semaphore::new(config.max_connections.max(1)));
         let mut connections = JoinSet::new();
         loop {
@@ -182,6 +172,39 @@ impl Server {
         if within(config.grace, finished).await.is_none() {
             tracing::warn!("connections were cut off: they did not end in time");
         }
+        drop(following);
+    }
+}
+
+/// Tells of every change, once for all who wait: of this process at once, of others as soon as the store
+/// knows, or at the next look.
+async fn follow(registry: Registry, tell: watch::Sender<u64>) {
+    let mut told = registry.watch();
+    let access = Access::full("change feed");
+    loop {
+        let after = *tell.borrow();
+        match registry.changes(&access, None, after, 1000).await {
+            Ok(found) => {
+                if let Some(last) = found.last() {
+                    tell.send_replace(last.seq);
+                    continue;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "changes cannot be looked for"),
+        }
+        if let Some(Err(_)) = within(LOOK, told.changed()).await {
+            // Nothing is told any more.
+            pause(LOOK).await;
+        }
+    }
+}
+
+/// A task that ends with what it is for.
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -211,7 +234,7 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<Accepte
         Err(error) => {
             // It is the connection that has gone, or files that there are none left of.
             tracing::warn!(%error, "a connection was not taken");
-            let _ = within(Duration::from_millis(50), std::future::pending::<()>()).await;
+            pause(Duration::from_millis(50)).await;
             None
         }
     }
@@ -233,7 +256,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Progress::new(stream, WRITE_TIME)), service);
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

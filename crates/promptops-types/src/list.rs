@@ -92,13 +92,16 @@ pub struct PromptPage {
     /// Whether more follow.
     #[serde(default)]
     pub has_more: bool,
+    /// What the next page begins after, if more follow: `cursor` of the next request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }
 
 impl PromptPage {
     /// The page that begins after `offset` of `total` prompts.
     pub fn new(prompts: Vec<Arc<PromptResponse>>, total: u64, limit: u64, offset: u64) -> Self {
         let has_more = offset.saturating_add(prompts.len() as u64) < total;
-        Self { prompts, total, limit, offset, has_more }
+        Self { prompts, total, limit, offset, has_more, next_cursor: None }
     }
 }
 

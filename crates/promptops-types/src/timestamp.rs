@@ -4,6 +4,8 @@ use std::str::FromStr;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Granularity;
+
 /// A moment in UTC, exact to the microsecond, written as RFC 3339.
 ///
 /// The default is the Unix epoch: what a field reads as when a registry leaves it out.
@@ -46,6 +48,23 @@ impl Timestamp {
             })
         })?;
         Some(Self::from_unix_micros(date.as_microsecond()))
+    }
+
+    /// When the period of UTC begins that it is in.
+    pub fn start_of(self, granularity: Granularity) -> Self {
+        let time = jiff::tz::TimeZone::UTC.to_datetime(self.0);
+        let date = time.date();
+        let start = match granularity {
+            Granularity::Hour => date.at(time.hour(), 0, 0, 0),
+            Granularity::Day => date.at(0, 0, 0, 0),
+            Granularity::Week => {
+                let days = i64::from(date.weekday().to_monday_zero_offset());
+                date.saturating_sub(jiff::Span::new().days(days)).at(0, 0, 0, 0)
+            }
+            Granularity::Month => date.first_of_month().at(0, 0, 0, 0),
+        };
+        // It fails only before the first moment there is.
+        Self(jiff::tz::TimeZone::UTC.to_timestamp(start).unwrap_or(jiff::Timestamp::MIN))
     }
 
     /// Microseconds since the Unix epoch; negative before it.
@@ -112,6 +131,23 @@ mod tests {
         let moment: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
         assert_eq!(moment.to_string(), "2026-01-02T03:04:05.123456Z");
         assert_eq!(Timestamp::from_unix_micros(moment.unix_micros()), moment);
+    }
+
+    #[test]
+    fn periods_begin_where_the_calendar_says() {
+        for (moment, hour, day, week, month) in [
+            ("2026-11-25T10:20:30Z", "2026-11-25T10:00:00Z", "25", "23", "2026-11-01"),
+            ("2024-02-29T23:59:59Z", "2024-02-29T23:00:00Z", "29", "26", "2024-02-01"),
+            ("2023-01-01T00:00:00Z", "2023-01-01T00:00:00Z", "01", "26", "2023-01-01"),
+            ("1969-12-31T23:00:00Z", "1969-12-31T23:00:00Z", "31", "29", "1969-12-01"),
+        ] {
+            let moment: Timestamp = moment.parse().unwrap();
+            let told = |granularity| moment.start_of(granularity).to_string();
+            assert_eq!(told(Granularity::Hour), hour);
+            assert_eq!(&told(Granularity::Day)[8..], format!("{day}T00:00:00Z"));
+            assert_eq!(&told(Granularity::Week)[8..], format!("{week}T00:00:00Z"));
+            assert_eq!(told(Granularity::Month), format!("{month}T00:00:00Z"));
+        }
     }
 
     #[test]

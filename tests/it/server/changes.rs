@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use promptops_client::{NewPrompt, PromptUpdate};
-use promptops_server::NewKey;
+use promptops_server::{Access, MasterKey, NewKey, Registry};
 use promptops_transport::{Clock, TokioClock};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::{all, start};
+use super::{all, start, start_with};
 
 #[tokio::test]
 async fn what_was_changed_is_told_in_order_from_a_cursor_on() {
@@ -80,4 +80,46 @@ async fn a_stream_of_events_goes_on_and_ends_with_the_server() {
     server.stopper.stop();
     while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {}
     server.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_key_that_it_was_asked_with() {
+    let server = start().await;
+    let client = server.client(&server.admin);
+    let (key, text) = server.key(all()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = format!(
+        "GET /v1/client/changes HTTP/1.1\r\nhost: h\r\naccept: text/event-stream\r\n\
+         authorization: Bearer {}\r\n\r\n",
+        text.expose()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut stream = BufReader::new(stream);
+    let mut seen = String::new();
+    client.create_prompt(NewPrompt::new("before", "x")).await.unwrap();
+    while !seen.contains("before") {
+        assert!(stream.read_line(&mut seen).await.unwrap() > 0, "it ended: {seen}");
+    }
+    server.registry.revoke_key(&Access::full("test"), &key.id).await.unwrap();
+    client.create_prompt(NewPrompt::new("after", "x")).await.unwrap();
+    // A chunk of nothing is the end of the answer.
+    while !seen.ends_with("\r\n0\r\n") && stream.read_line(&mut seen).await.unwrap() > 0 {}
+    assert!(!seen.contains("\"slug\":\"after\""), "{seen}");
+}
+
+#[tokio::test]
+async fn what_another_process_writes_to_the_file_is_told_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("prompts.db");
+    let master = MasterKey::random().unwrap();
+    let server = start_with(Registry::open(&path).unwrap(), master).await;
+    let other = Registry::open(&path).unwrap();
+    let waiting = server.get("/v1/client/changes?wait=30", &server.admin);
+    let change = async {
+        TokioClock.sleep(Duration::from_millis(50)).await;
+        let access = Access::full("other");
+        other.create(&access, None, NewPrompt::new("A", "x")).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(waiting, change);
+    assert_eq!(answer.body["data"]["changes"][0]["slug"], "a");
 }

@@ -57,6 +57,27 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
 }
 
 #[tokio::test]
+async fn nothing_large_is_read_for_somebody_without_a_key() {
+    let server = start().await;
+    for length in ["content-length: 1000000", "transfer-encoding: chunked"] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let head = format!(
+            "POST /v1/client/prompts HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n\
+             {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // Nothing of the body is sent.
+        let _ = stream.read_to_string(&mut answer).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+    let long = format!("GET /{}", "x".repeat(10_000));
+    let answer = server.send(&long, "", "").await;
+    assert_eq!(answer.status, 404);
+    assert!(answer.body["error"]["message"].as_str().unwrap().len() < 1000, "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_stops_finishes_what_is_under_way() {
     let server = start().await;
     let client = server.client(&server.admin);

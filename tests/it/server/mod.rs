@@ -4,7 +4,9 @@ mod auth;
 mod changes;
 mod connections;
 mod keyed;
+mod lists;
 pub(crate) mod process;
+mod usage;
 
 use std::net::SocketAddr;
 

@@ -27,6 +27,10 @@ pub(super) fn change(
     let change = decide(&before)?;
     if change.ops.is_empty() {
         let revision = before.head.as_ref().map_or(0, |head| head.revision);
+        if let (Some(receipt), Some(head)) = (&target.receipt, &before.head) {
+            // That nothing was to be done is what was done.
+            keys::keep_receipt(connection, receipt, &head.id, None).map_err(store)?;
+        }
         return Ok(Applied { before, change, revision });
     }
     let mut prompt = prompt;
@@ -35,7 +39,7 @@ pub(super) fn change(
     }
     let mut revision = 0;
     for entry in &change.audit {
-        revision = record(connection, entry).map_err(store)?;
+        revision = record(connection, None, entry).map_err(store)?;
     }
     if let (Some(receipt), Some(entry)) = (&target.receipt, change.audit.last()) {
         let version = entry.version.as_ref().map(ToString::to_string);
@@ -99,7 +103,7 @@ fn make(connection: &Connection, prompt: &mut Option<i64>, op: &Op) -> Result<()
     .map_err(store)
 }
 
-fn create(
+pub(super) fn create(
     connection: &Connection,
     id: &str,
     project: &str,
@@ -108,7 +112,8 @@ fn create(
 ) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
-            "INSERT INTO projects (id, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO projects (id, created_at, prompts) VALUES (?, ?, 1) \
+             ON CONFLICT (id) DO UPDATE SET prompts = prompts + 1",
         )?
         .execute(params![project, at.unix_micros()])?;
     connection
@@ -142,7 +147,7 @@ fn edit_version(
     if edited == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(edited)) }
 }
 
-fn add_version(
+pub(super) fn add_version(
     connection: &Connection,
     prompt: i64,
     stored: &StoredVersion,
@@ -208,7 +213,11 @@ fn raise_last_release(
     Ok(())
 }
 
-fn set_label(connection: &Connection, prompt: i64, label: &Label) -> rusqlite::Result<()> {
+pub(super) fn set_label(
+    connection: &Connection,
+    prompt: i64,
+    label: &Label,
+) -> rusqlite::Result<()> {
     remove_label(connection, prompt, label.label.as_str())?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO label_targets (prompt, label, version, weight, updated_at, updated_by) \
@@ -244,6 +253,8 @@ fn delete_prompt(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
         "DELETE FROM versions WHERE prompt = ?",
         "DELETE FROM prompt_tags WHERE prompt = ?",
         "DELETE FROM prompt_search WHERE rowid = ?",
+        "UPDATE projects SET prompts = prompts - 1 \
+             WHERE id = (SELECT project FROM prompts WHERE pk = ?)",
         "DELETE FROM prompts WHERE pk = ?",
     ] {
         connection.prepare_cached(statement)?.execute([prompt])?;
@@ -251,18 +262,23 @@ fn delete_prompt(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Writes one line of the audit trail and gives its number.
-fn record(connection: &Connection, entry: &AuditEntry) -> rusqlite::Result<u64> {
+/// Writes one line of the audit trail, with the next number unless it has one, and gives the number.
+pub(super) fn record(
+    connection: &Connection,
+    seq: Option<u64>,
+    entry: &AuditEntry,
+) -> rusqlite::Result<u64> {
     let json = |target: &Option<LabelTarget>| {
         target.as_ref().and_then(|target| serde_json::to_string(target).ok())
     };
     let seq = connection
         .prepare_cached(
-            "INSERT INTO audit (at, actor, action, project, prompt_id, slug, version, label, \
+            "INSERT INTO audit (seq, at, actor, action, project, prompt_id, slug, version, label, \
                  digest_before, digest_after, target_before, target_after, message) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .insert(params![
+            seq.map(signed),
             entry.at.unix_micros(),
             entry.actor,
             entry.action.as_str(),
@@ -280,7 +296,11 @@ fn record(connection: &Connection, entry: &AuditEntry) -> rusqlite::Result<u64> 
     Ok(seq.unsigned_abs())
 }
 
-fn set_revision(connection: &Connection, prompt: i64, revision: u64) -> rusqlite::Result<()> {
+pub(super) fn set_revision(
+    connection: &Connection,
+    prompt: i64,
+    revision: u64,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE prompts SET revision = ? WHERE pk = ?")?
         .execute(params![signed(revision), prompt])
@@ -289,7 +309,7 @@ fn set_revision(connection: &Connection, prompt: i64, revision: u64) -> rusqlite
 
 /// Brings what is derived from the versions up to date: what is latest, what a list shows, filters
 /// and searches by.
-fn derive(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
+pub(super) fn derive(connection: &Connection, prompt: i64) -> rusqlite::Result<()> {
     const UPDATE_HEAD: &str = "UPDATE prompts SET \
              latest = (SELECT pk FROM versions WHERE prompt = :prompt AND is_release = 1 \
                        ORDER BY sort_key DESC LIMIT 1), \

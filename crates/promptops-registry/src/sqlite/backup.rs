@@ -18,9 +18,15 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let io = |path: &Path, error: &dyn std::fmt::Display| {
         StoreError::Io(format!("{}: {error}", path.display()))
     };
-    if to.try_exists().map_err(|error| io(to, &error))? {
-        let message = format!("{} is there already; choose another name", to.display());
-        return Err(StoreError::Other(message));
+    // A log that another file of the name has left would be taken for this one's.
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = to.as_os_str().to_owned();
+        name.push(suffix);
+        let path = Path::new(&name);
+        if path.try_exists().map_err(|error| io(path, &error))? {
+            let message = format!("{} is there already; choose another name", path.display());
+            return Err(StoreError::Other(message));
+        }
     }
     let source = Place::File(from.to_owned()).open_existing()?;
     let name = to.file_name().map(|name| name.to_string_lossy().into_owned());

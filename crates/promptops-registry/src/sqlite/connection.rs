@@ -13,8 +13,11 @@ use crate::StoreError;
 const APPLICATION_ID: i32 = 0x5072_4F70;
 
 /// The schema, one script a version. A script never changes once it has been released.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_registry.sql"), include_str!("migrations/0002_keys.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_registry.sql"),
+    include_str!("migrations/0002_keys.sql"),
+    include_str!("migrations/0003_usage.sql"),
+];
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,7 +26,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const SWITCHES: usize = 1000;
 
 /// Prepared statements kept per connection: every statement of this store.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// Where a store is.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use promptops_types::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::rows::{damaged, optional_text, timestamp};
+use super::rows::{damaged, optional_text, signed, timestamp};
 use crate::{ApiKey, KeyHash, RateLimits, Receipt, Receipted, Scope};
 
 /// How long a receipt is kept: as long as the contract says that a write may be sent again.
@@ -56,10 +56,49 @@ pub(super) fn key(connection: &Connection, hash: &KeyHash) -> rusqlite::Result<O
         .optional()
 }
 
-pub(super) fn keys(connection: &Connection) -> rusqlite::Result<Vec<ApiKey>> {
-    const QUERY: &str =
-        concat!("SELECT ", columns!(), " FROM api_keys ORDER BY created_at DESC, id");
-    connection.prepare_cached(QUERY)?.query_map([], read)?.collect()
+pub(super) fn key_by_id(connection: &Connection, id: &str) -> rusqlite::Result<Option<ApiKey>> {
+    connection
+        .prepare_cached(concat!("SELECT ", columns!(), " FROM api_keys WHERE id = ?"))?
+        .query_row([id], read)
+        .optional()
+}
+
+pub(super) fn keys(
+    connection: &Connection,
+    after: Option<(Timestamp, &str)>,
+    limit: u64,
+) -> rusqlite::Result<Vec<ApiKey>> {
+    const QUERY: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM api_keys WHERE created_at <= ?1 AND (created_at < ?1 OR id > ?2) \
+         ORDER BY created_at DESC, id LIMIT ?3"
+    );
+    let (at, id) = after.map_or((i64::MAX, ""), |(at, id)| (at.unix_micros(), id));
+    connection.prepare_cached(QUERY)?.query_map(params![at, id, signed(limit)], read)?.collect()
+}
+
+/// All keys with their hashes.
+pub(super) const ALL_WITH_HASH: &str =
+    concat!("SELECT ", columns!(), ", lower(hex(hash)) FROM api_keys ORDER BY id");
+
+/// A row of [`ALL_WITH_HASH`].
+pub(super) fn read_with_hash(row: &Row<'_>) -> rusqlite::Result<(String, ApiKey)> {
+    Ok((row.get(13)?, read(row)?))
+}
+
+/// Adds a key whose hash is in hex.
+pub(super) fn add_with_hash(
+    connection: &Connection,
+    hash: &str,
+    key: &ApiKey,
+) -> rusqlite::Result<()> {
+    let hash: Option<Vec<u8>> =
+        connection.query_row("SELECT unhex(?)", [hash], |row| row.get(0))?;
+    match hash.as_deref().map(KeyHash::try_from) {
+        Some(Ok(hash)) => add(connection, &hash, key),
+        _ => Err(rusqlite::Error::ToSqlConversionFailure("a hash is not 64 hex digits".into())),
+    }
 }
 
 pub(super) fn add(connection: &Connection, hash: &KeyHash, key: &ApiKey) -> rusqlite::Result<()> {

@@ -1,11 +1,12 @@
 //! Reads over many prompts: lists, search, projects and modules.
 
 use promptops_types::{SortBy, SortOrder};
+use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, named_params};
 
 use super::read::json_list;
 use super::rows::{self, head_and_version, signed};
-use crate::{ListQuery, Module, NamedPrompt, Project, PromptHead, StoredVersion};
+use crate::{ListPage, ListQuery, Module, NamedPrompt, Place, Project, SortValue};
 
 /// The scopes of a list: one project, which an index serves, or several, or all.
 macro_rules! one_project {
@@ -53,28 +54,38 @@ macro_rules! statements {
     ($scope:expr, $text:expr) => {
         Statements {
             count: concat!("SELECT count(*) FROM prompts p WHERE ", filter!($scope, $text)),
-            created_at: [
-                statements!($scope, $text, "p.created_at, p.pk"),
-                statements!($scope, $text, "p.created_at DESC, p.pk DESC"),
-            ],
-            updated_at: [
-                statements!($scope, $text, "p.updated_at, p.pk"),
-                statements!($scope, $text, "p.updated_at DESC, p.pk DESC"),
-            ],
-            name: [
-                statements!($scope, $text, "p.name, p.pk"),
-                statements!($scope, $text, "p.name DESC, p.pk DESC"),
-            ],
+            created_at: statements!($scope, $text, "p.created_at"),
+            updated_at: statements!($scope, $text, "p.updated_at"),
+            name: statements!($scope, $text, "p.name"),
         }
     };
-    ($scope:expr, $text:expr, $order:literal) => {
+    ($scope:expr, $text:expr, $by:literal) => {
+        [
+            statements!($scope, $text, $by, "", ">"),
+            statements!($scope, $text, $by, " DESC", "<"),
+        ]
+    };
+    ($scope:expr, $text:expr, $by:literal, $direction:literal, $beyond:literal) => {
+        Pages {
+            first: statements!(page $scope, $text, $by, $direction, ""),
+            after: statements!(
+                page $scope, $text, $by, $direction,
+                concat!(" AND (", $by, ", p.pk) ", $beyond, " (:sorted_by, :key)")
+            ),
+        }
+    };
+    (page $scope:expr, $text:expr, $by:literal, $direction:literal, $place:expr) => {
         concat!(
             "SELECT ",
             head_and_version!(),
-            " FROM prompts p JOIN versions v ON v.pk = p.shown WHERE ",
+            ", p.pk FROM prompts p JOIN versions v ON v.pk = p.shown WHERE ",
             filter!($scope, $text),
+            $place,
             " ORDER BY ",
-            $order,
+            $by,
+            $direction,
+            ", p.pk",
+            $direction,
             " LIMIT :limit OFFSET :offset"
         )
     };
@@ -83,9 +94,15 @@ macro_rules! statements {
 /// The count of a list, and its pages in each order: ascending, descending.
 struct Statements {
     count: &'static str,
-    created_at: [&'static str; 2],
-    updated_at: [&'static str; 2],
-    name: [&'static str; 2],
+    created_at: [Pages; 2],
+    updated_at: [Pages; 2],
+    name: [Pages; 2],
+}
+
+/// The first page of an order, and those after a place in it.
+struct Pages {
+    first: &'static str,
+    after: &'static str,
 }
 
 static ONE_PROJECT: Statements = statements!(one_project!(), short_text!());
@@ -94,11 +111,11 @@ static ANY_PROJECT: Statements = statements!(any_project!(), short_text!());
 static ANY_PROJECT_LONG_TEXT: Statements = statements!(any_project!(), long_text!());
 
 impl Statements {
-    fn page(&self, sort_by: SortBy, sort_order: SortOrder) -> &'static str {
+    fn pages(&self, sort_by: SortBy, sort_order: SortOrder) -> &Pages {
         let [ascending, descending] = match sort_by {
-            SortBy::UpdatedAt => self.updated_at,
-            SortBy::Name => self.name,
-            _ => self.created_at,
+            SortBy::UpdatedAt => &self.updated_at,
+            SortBy::Name => &self.name,
+            _ => &self.created_at,
         };
         match sort_order {
             SortOrder::Asc => ascending,
@@ -107,10 +124,7 @@ impl Statements {
     }
 }
 
-pub(super) fn list(
-    connection: &Connection,
-    query: &ListQuery,
-) -> rusqlite::Result<(Vec<(PromptHead, StoredVersion)>, u64)> {
+pub(super) fn list(connection: &Connection, query: &ListQuery) -> rusqlite::Result<ListPage> {
     let projects = query.projects.as_deref().map(json_list);
     let tags = (!query.tags.is_empty()).then(|| json_list(&query.tags));
     let text = query.text.as_deref().filter(|text| !text.is_empty());
@@ -125,19 +139,60 @@ pub(super) fn list(
     };
     // One snapshot for the count and the page.
     let _snapshot = connection.unchecked_transaction()?;
-    let total = connection.prepare_cached(statements.count)?.query_row(
-        named_params! {
+    let is_filtered = query.module.is_some() || tags.is_some() || text.is_some();
+    let total = if is_filtered {
+        let filter = named_params! {
             ":projects": projects, ":module": query.module, ":tags": tags, ":text": text,
-        },
-        |row| rows::unsigned(row, 0),
-    )?;
-    let mut statement =
-        connection.prepare_cached(statements.page(query.sort_by, query.sort_order))?;
-    let page = statement.query(named_params! {
-        ":projects": projects, ":module": query.module, ":tags": tags, ":text": text,
-        ":limit": signed(query.limit), ":offset": signed(query.offset),
-    })?;
-    Ok((rows::within_budget(page)?, total))
+        };
+        let mut count = connection.prepare_cached(statements.count)?;
+        count.query_row(filter, |row| rows::unsigned(row, 0))?
+    } else {
+        // Counted as they come and go: counting a million takes longer than a page of them.
+        connection
+            .prepare_cached(COUNT_ALL)?
+            .query_row([&projects], |row| rows::unsigned(row, 0))?
+    };
+    let pages = statements.pages(query.sort_by, query.sort_order);
+    // One more than wanted tells whether there are more.
+    let (limit, offset) = (signed(query.limit.saturating_add(1)), signed(query.offset));
+    let mut statement;
+    let page = match &query.after {
+        None => {
+            statement = connection.prepare_cached(pages.first)?;
+            statement.query(named_params! {
+                ":projects": projects, ":module": query.module, ":tags": tags, ":text": text,
+                ":limit": limit, ":offset": offset,
+            })?
+        }
+        Some(Place { sorted_by, key }) => {
+            statement = connection.prepare_cached(pages.after)?;
+            statement.query(named_params! {
+                ":projects": projects, ":module": query.module, ":tags": tags, ":text": text,
+                ":limit": limit, ":offset": offset,
+                ":sorted_by": sorted_by, ":key": signed(*key),
+            })?
+        }
+    };
+    let (found, has_more) = rows::within_budget(page, query.limit)?;
+    let last = found.last().filter(|_| has_more);
+    let next = last.map(|(head, shown, key)| Place {
+        sorted_by: SortValue::of(query.sort_by, head, shown),
+        key: *key,
+    });
+    let prompts = found.into_iter().map(|(head, shown, _)| (head, shown)).collect();
+    Ok(ListPage { prompts, total, next })
+}
+
+const COUNT_ALL: &str = "SELECT coalesce(sum(prompts), 0) FROM projects \
+     WHERE ?1 IS NULL OR id IN (SELECT value FROM json_each(?1))";
+
+impl ToSql for SortValue {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Time(time) => Ok(time.unix_micros().into()),
+            Self::Name(name) => name.to_sql(),
+        }
+    }
 }
 
 /// A text as one phrase of the full-text query language: a quote is doubled, and a NUL, which
@@ -185,10 +240,7 @@ fn any_trigram(text: &str) -> Option<String> {
 
 pub(super) fn projects(connection: &Connection) -> rusqlite::Result<Vec<Project>> {
     connection
-        .prepare_cached(
-            "SELECT id, created_at, (SELECT count(*) FROM prompts WHERE project = projects.id) \
-             FROM projects ORDER BY id",
-        )?
+        .prepare_cached("SELECT id, created_at, prompts FROM projects ORDER BY id")?
         .query_map([], |row| {
             Ok(Project {
                 id: row.get(0)?,

@@ -11,6 +11,8 @@ mod keys;
 mod list;
 mod read;
 mod rows;
+mod transfer;
+mod usage;
 mod writer;
 
 use std::path::Path;
@@ -18,14 +20,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use promptops_types::{Label, Timestamp, Version};
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 pub use self::backup::copy;
 use self::connection::{Place, failed};
 use self::writer::Writer;
 use crate::{
-    ApiKey, Applied, AuditEntry, AuditQuery, Decide, KeyHash, ListQuery, Located, Module,
-    NamedPrompt, Pick, Project, PromptHead, Receipted, Reference, RegistryError, Store, StoreError,
-    StoredVersion, Target,
+    ApiKey, Applied, AuditEntry, AuditQuery, Decide, Each, KeyHash, ListPage, ListQuery, Located,
+    Module, NamedPrompt, Pick, Project, Receipted, Record, Records, Reference, RegistryError,
+    Store, StoreError, StoredVersion, Target, TopPrompt, UsageBatch, UsageQuery, UsageRow,
 };
 
 /// Connections that read beside the writer.
@@ -94,19 +97,17 @@ impl Store for SqliteStore {
     async fn versions(
         &self,
         prompt_id: &str,
+        before: Option<u64>,
         limit: u64,
-    ) -> Result<Vec<StoredVersion>, StoreError> {
-        self.read(|connection| read::versions(connection, prompt_id, limit))
+    ) -> Result<Vec<(u64, StoredVersion)>, StoreError> {
+        self.read(|connection| read::versions(connection, prompt_id, before, limit))
     }
 
     async fn labels(&self, prompt_id: &str) -> Result<Vec<Label>, StoreError> {
         self.read(|connection| read::labels(connection, prompt_id))
     }
 
-    async fn list(
-        &self,
-        query: &ListQuery,
-    ) -> Result<(Vec<(PromptHead, StoredVersion)>, u64), StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         self.read(|connection| list::list(connection, query))
     }
 
@@ -135,12 +136,24 @@ impl Store for SqliteStore {
         self.writer.change(target, decide).await
     }
 
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.writer.watch()
+    }
+
     async fn key(&self, hash: &KeyHash) -> Result<Option<ApiKey>, StoreError> {
         self.read(|connection| keys::key(connection, hash))
     }
 
-    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        self.read(keys::keys)
+    async fn key_by_id(&self, id: &str) -> Result<Option<ApiKey>, StoreError> {
+        self.read(|connection| keys::key_by_id(connection, id))
+    }
+
+    async fn keys(
+        &self,
+        after: Option<(Timestamp, &str)>,
+        limit: u64,
+    ) -> Result<Vec<ApiKey>, StoreError> {
+        self.read(|connection| keys::keys(connection, after, limit))
     }
 
     async fn add_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<(), StoreError> {
@@ -179,5 +192,34 @@ impl Store for SqliteStore {
             keys::answered(connection, &id, status, etag.as_deref(), &answer)
         };
         self.writer.write(write).await
+    }
+
+    async fn log_usage(&self, batch: &UsageBatch) -> Result<bool, StoreError> {
+        let batch = batch.clone();
+        self.writer.write(move |connection| usage::log(connection, &batch)).await
+    }
+
+    async fn usage(&self, query: &UsageQuery, each: Each<'_, UsageRow>) -> Result<(), StoreError> {
+        self.read(|connection| usage::read(connection, query, each))?
+    }
+
+    async fn top_prompts(
+        &self,
+        query: &UsageQuery,
+        limit: u64,
+    ) -> Result<Vec<TopPrompt>, StoreError> {
+        self.read(|connection| usage::top(connection, query, limit))
+    }
+
+    async fn forget_usage(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.writer.write(move |connection| usage::forget(connection, before)).await
+    }
+
+    async fn export(&self, each: Each<'_, Record>) -> Result<(), StoreError> {
+        self.read(|connection| Ok(transfer::export(connection, each)))?
+    }
+
+    async fn import(&self, records: Records) -> Result<u64, StoreError> {
+        self.writer.import(records).await
     }
 }

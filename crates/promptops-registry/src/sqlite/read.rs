@@ -3,7 +3,7 @@
 use promptops_types::{Label, LabelTarget, Version};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::rows::{self, VERSION_COLUMNS, head_and_version, signed};
+use super::rows::{self, VERSION_COLUMNS, audit_columns, head_and_version, signed};
 use crate::{AuditEntry, AuditQuery, Located, Pick, PromptHead, Reference, StoredVersion};
 
 /// `prompts p` by reference: by id where `:id` is given, by project and slug otherwise. Two
@@ -49,6 +49,19 @@ const LABELS: &str = "SELECT l.label, l.version, l.weight, l.updated_at, l.updat
 const ONE_LABEL: &str = "SELECT l.label, l.version, l.weight, l.updated_at, l.updated_by \
      FROM label_targets l JOIN prompts p ON p.pk = l.prompt \
      WHERE p.id = ? AND l.label = ? ORDER BY l.version";
+
+/// Lines of the audit trail after one, those of a condition.
+macro_rules! audit_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            audit_columns!(),
+            " FROM audit WHERE seq > :after AND ",
+            $condition,
+            " ORDER BY seq LIMIT :limit"
+        )
+    };
+}
 
 /// The parts of a reference as statement parameters: id, project, slug.
 fn parts(reference: &Reference) -> (Option<&str>, Option<&str>, Option<&str>) {
@@ -151,17 +164,20 @@ pub(super) fn shown(
 pub(super) fn versions(
     connection: &Connection,
     prompt_id: &str,
+    before: Option<u64>,
     limit: u64,
-) -> rusqlite::Result<Vec<StoredVersion>> {
+) -> rusqlite::Result<Vec<(u64, StoredVersion)>> {
     const VERSIONS: &str = concat!(
         "SELECT ",
         head_and_version!(),
-        " FROM prompts p JOIN versions v ON v.prompt = p.pk WHERE p.id = ? \
+        ", v.pk FROM prompts p JOIN versions v ON v.prompt = p.pk WHERE p.id = ? AND v.pk < ? \
          ORDER BY v.pk DESC LIMIT ?"
     );
     let mut statement = connection.prepare_cached(VERSIONS)?;
-    let found = rows::within_budget(statement.query(params![prompt_id, signed(limit)])?)?;
-    Ok(found.into_iter().map(|(_, version)| version).collect())
+    let before = before.map_or(i64::MAX, signed);
+    let found = statement.query(params![prompt_id, before, signed(limit)])?;
+    let (found, _) = rows::within_budget(found, limit)?;
+    Ok(found.into_iter().map(|(_, version, key)| (key, version)).collect())
 }
 
 /// The numbers of versions, highest first.
@@ -205,25 +221,43 @@ pub(super) fn audit(
     connection: &Connection,
     query: &AuditQuery,
 ) -> rusqlite::Result<Vec<AuditEntry>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, at, actor, action, project, prompt_id, slug, version, label, \
-             digest_before, digest_after, target_before, target_after, message \
-         FROM audit \
-         WHERE seq > :after \
-           AND (:prompt_id IS NULL OR prompt_id = :prompt_id) \
-           AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects))) \
-         ORDER BY seq LIMIT :limit",
-    )?;
-    let entries = statement.query_map(
-        named_params! {
-            ":after": signed(query.after),
-            ":prompt_id": query.prompt_id,
-            ":projects": query.projects.as_deref().map(json_list),
-            ":limit": signed(query.limit),
-        },
-        rows::audit,
-    )?;
-    entries.collect()
+    let (after, limit) = (signed(query.after), signed(query.limit));
+    if let Some(id) = &query.prompt_id {
+        let mut statement = connection.prepare_cached(audit_where!(
+            "prompt_id = :id AND (:projects IS NULL \
+             OR project IN (SELECT value FROM json_each(:projects)))"
+        ))?;
+        let projects = query.projects.as_deref().map(json_list);
+        let params = named_params! {
+            ":after": after, ":limit": limit, ":id": id, ":projects": projects
+        };
+        return statement.query_map(params, rows::audit)?.collect();
+    }
+    let Some(projects) = &query.projects else {
+        let mut statement = connection.prepare_cached(audit_where!("TRUE"))?;
+        let params = named_params! { ":after": after, ":limit": limit };
+        return statement.query_map(params, rows::audit)?.collect();
+    };
+    // Each by its own index: a project in which nothing happens would otherwise be looked for among
+    // everything that happens elsewhere.
+    let mut statement = connection.prepare_cached(audit_where!("project = :project"))?;
+    let mut found: Vec<AuditEntry> = Vec::new();
+    for project in projects {
+        let params = named_params! { ":after": after, ":limit": limit, ":project": project };
+        for entry in statement.query_map(params, rows::audit)? {
+            found.push(entry?);
+        }
+    }
+    found.sort_by_key(|entry| entry.seq);
+    found.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// The highest number of the audit trail.
+pub(super) fn last_change(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT coalesce(max(seq), 0) FROM audit")?
+        .query_row([], |row| rows::unsigned(row, 0))
 }
 
 /// A list as one statement parameter, for `json_each`.

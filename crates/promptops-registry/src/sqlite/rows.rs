@@ -21,6 +21,15 @@ macro_rules! head_and_version {
 }
 pub(super) use head_and_version;
 
+/// The columns that [`audit`] reads.
+macro_rules! audit_columns {
+    () => {
+        "seq, at, actor, action, project, prompt_id, slug, version, label, digest_before, \
+         digest_after, target_before, target_after, message"
+    };
+}
+pub(super) use audit_columns;
+
 /// Where the columns of [`version`] begin in [`head_and_version`].
 pub(super) const VERSION_COLUMNS: usize = 7;
 
@@ -52,20 +61,26 @@ pub(super) fn version(row: &Row<'_>, at: usize) -> rusqlite::Result<StoredVersio
     })
 }
 
-/// Rows of [`head_and_version`] up to the budget of a page: at least one, if there is one.
+/// A version of a prompt, and a key of the store.
+pub(super) type Keyed = (PromptHead, StoredVersion, u64);
+
+/// Rows of [`head_and_version`] and a key, so many and up to the budget of a page: at least one, if there
+/// is one; and whether there are more.
 pub(super) fn within_budget(
     mut rows: Rows<'_>,
-) -> rusqlite::Result<Vec<(PromptHead, StoredVersion)>> {
+    limit: u64,
+) -> rusqlite::Result<(Vec<Keyed>, bool)> {
     let mut found = Vec::new();
     let mut bytes = 0;
     while let Some(row) = rows.next()? {
         bytes += row.get_ref(VERSION_COLUMNS + 1)?.as_str()?.len();
-        if bytes > MAX_PAGE_BYTES && !found.is_empty() {
-            break;
+        if found.len() as u64 == limit || (bytes > MAX_PAGE_BYTES && !found.is_empty()) {
+            return Ok((found, true));
         }
-        found.push((head(row)?, version(row, VERSION_COLUMNS)?));
+        let key = unsigned(row, VERSION_COLUMNS + 7)?;
+        found.push((head(row)?, version(row, VERSION_COLUMNS)?, key));
     }
-    Ok(found)
+    Ok((found, false))
 }
 
 /// Label rows, in order of label and version, put together.

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::connection::failed;
-use super::{apply, lock};
-use crate::{Applied, Decide, RegistryError, StoreError, Target};
+use super::{apply, lock, read, transfer};
+use crate::{Applied, Decide, Records, RegistryError, StoreError, Target};
 
 /// Changes that may wait; beyond it, callers wait to hand theirs in.
 const QUEUE: usize = 1024;
@@ -28,6 +28,8 @@ enum Work {
     Change(Target, Decide),
     /// A write that decides nothing. What it finds, it keeps for its caller.
     Write(Box<Write>),
+    /// Records that fill an empty store.
+    Import(Mutex<Option<Records>>),
 }
 
 type Write = dyn Fn(&Connection) -> rusqlite::Result<()> + Send;
@@ -37,6 +39,7 @@ type Write = dyn Fn(&Connection) -> rusqlite::Result<()> + Send;
 enum Made {
     Change(Box<Applied>),
     Write,
+    Import(u64),
 }
 
 type Outcome = Result<Made, RegistryError>;
@@ -45,17 +48,20 @@ type Outcome = Result<Made, RegistryError>;
 pub(super) struct Writer {
     /// `None` only while dropping.
     jobs: Option<mpsc::Sender<Job>>,
+    changed: watch::Receiver<u64>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Arc<Mutex<Connection>>) -> Result<Self, StoreError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
+        let last = read::last_change(&lock(&connection)).map_err(|error| failed(&error))?;
+        let (tell, changed) = watch::channel(last);
         let thread = std::thread::Builder::new()
             .name("promptops-writer".to_owned())
-            .spawn(move || run(&connection, queue))
+            .spawn(move || run(&connection, queue, &tell))
             .map_err(|error| StoreError::Other(error.to_string()))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), changed, thread: Some(thread) })
     }
 
     pub(super) async fn change(
@@ -65,7 +71,22 @@ impl Writer {
     ) -> Result<Applied, RegistryError> {
         match self.hand_in(Work::Change(target, decide)).await? {
             Made::Change(applied) => Ok(*applied),
-            Made::Write => Err(StoreError::Closed.into()),
+            _ => Err(StoreError::Closed.into()),
+        }
+    }
+
+    /// Tells the number of the last change of this process.
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
+    }
+
+    /// How many records were taken, once they are durable.
+    pub(super) async fn import(&self, records: Records) -> Result<u64, StoreError> {
+        match self.hand_in(Work::Import(Mutex::new(Some(records)))).await {
+            Ok(Made::Import(taken)) => Ok(taken),
+            Ok(_) => Err(StoreError::Closed),
+            Err(RegistryError::Store(error)) => Err(error),
+            Err(other) => Err(StoreError::Other(other.to_string())),
         }
     }
 
@@ -109,7 +130,7 @@ impl Drop for Writer {
     }
 }
 
-fn run(connection: &Mutex<Connection>, mut queue: mpsc::Receiver<Job>) {
+fn run(connection: &Mutex<Connection>, mut queue: mpsc::Receiver<Job>, tell: &watch::Sender<u64>) {
     while let Some(first) = queue.blocking_recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -119,17 +140,26 @@ fn run(connection: &Mutex<Connection>, mut queue: mpsc::Receiver<Job>) {
         }
         // A caller that has gone before its change began wants nothing written.
         group.retain(|job| !job.reply.is_closed());
-        commit(&mut lock(connection), group);
+        commit(&mut lock(connection), group, tell);
     }
 }
 
-fn commit(connection: &mut Connection, group: Vec<Job>) {
+fn commit(connection: &mut Connection, group: Vec<Job>, tell: &watch::Sender<u64>) {
     let mut results = Vec::with_capacity(group.len());
     let outcome = write_all(connection, &group, &mut results);
+    let mut last = 0;
     for (job, result) in group.into_iter().zip(settle(outcome, results)) {
+        if let Ok(Made::Change(applied)) = &result {
+            last = last.max(applied.revision);
+        }
         // A caller that no longer listens does not undo what is written.
         let _ = job.reply.send(result);
     }
+    tell.send_if_modified(|told| {
+        let is_new = last > *told;
+        *told = last.max(*told);
+        is_new
+    });
 }
 
 /// What each caller of a group is told, in order, without end.
@@ -172,6 +202,11 @@ fn write_all(
             Work::Write(write) => {
                 write(&savepoint).map_err(|error| RegistryError::Store(failed(&error)))?;
                 Ok(Made::Write)
+            }
+            Work::Import(records) => {
+                let records = records.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let records = records.ok_or(StoreError::Closed)?;
+                Ok(Made::Import(transfer::import(&savepoint, records)?))
             }
         }));
         let result = made.unwrap_or_else(|_| {

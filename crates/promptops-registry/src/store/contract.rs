@@ -8,10 +8,13 @@ use std::sync::Arc;
 use promptops_types::{Label, LabelName, LabelTarget, SortBy, SortOrder, Timestamp, Version};
 
 use super::{
-    Action, Applied, AuditEntry, AuditQuery, Change, Focus, ListQuery, Located, Op, Pick,
-    PromptHead, PromptState, Receipt, Reference, SharedStore, Store, StoredVersion, Target,
+    Action, Applied, AuditEntry, AuditQuery, Change, Focus, ListPage, ListQuery, Located, Op, Pick,
+    PromptHead, PromptState, Receipt, Record, Reference, SharedStore, Store, StoredVersion, Target,
 };
-use crate::{ApiKey, RateLimits, RegistryError, Scope, VersionContent};
+use crate::{
+    ApiKey, Histogram, RateLimits, RegistryError, Scope, Usage, UsageBatch, UsageQuery, UsageRow,
+    VersionContent,
+};
 
 /// Runs every case, each on a store of its own.
 ///
@@ -34,6 +37,10 @@ where
     keeps_keys_until_they_are_revoked(&open().await).await;
     sees_a_token_once(&open().await).await;
     keeps_a_receipt_with_the_change(&open().await).await;
+    pages_go_on_from_a_place(&open().await).await;
+    the_trail_of_some_projects_is_in_order(&open().await).await;
+    counts_what_was_used_once(&open().await).await;
+    moves_whole_to_another_store(&open().await, &open().await).await;
 }
 
 fn version(text: &str) -> Version {
@@ -135,7 +142,11 @@ async fn keeps_keys_until_they_are_revoked(store: &SharedStore) {
     store.add_key(&[2; 32], &key("k-3", 3)).await.unwrap_err();
     assert_eq!(store.key(&[1; 32]).await.unwrap().as_ref(), Some(&older));
     assert_eq!(store.key(&[3; 32]).await.unwrap(), None);
-    assert_eq!(store.keys().await.unwrap(), [newer, older]);
+    assert_eq!(store.keys(None, 9).await.unwrap(), [newer.clone(), older.clone()]);
+    assert_eq!(store.keys(None, 1).await.unwrap(), std::slice::from_ref(&newer));
+    assert_eq!(store.keys(Some((at(2), "k-2")), 9).await.unwrap(), [older]);
+    assert_eq!(store.key_by_id("k-2").await.unwrap(), Some(newer));
+    assert_eq!(store.key_by_id("k-9").await.unwrap(), None);
     for micros in [7, 8] {
         store.revoke_key("k-1", at(micros)).await.unwrap();
     }
@@ -233,9 +244,13 @@ async fn finds_what_was_put(store: &SharedStore) {
     let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
     assert_eq!(numbers, ["2.0.0-beta.11", "2.0.0-beta.2", "1.10.0"]);
     apply(store, "a/b c", vec![put("1.2.1", named("late"))]).await.unwrap();
-    let newest: Vec<_> = store.versions("id of a/b c", 2).await.unwrap();
-    let newest: Vec<_> = newest.iter().map(|found| found.version.to_string()).collect();
-    assert_eq!(newest, ["1.2.1", "2.0.0-beta.11"]);
+    let newest = store.versions("id of a/b c", None, 2).await.unwrap();
+    let numbers = |found: &[(u64, StoredVersion)]| {
+        found.iter().map(|(_, found)| found.version.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&newest), ["1.2.1", "2.0.0-beta.11"]);
+    let older = store.versions("id of a/b c", Some(newest[1].0), 9).await.unwrap();
+    assert_eq!(numbers(&older), ["2.0.0-beta.2", "1.10.0", "1.2.0", "1.0.0"]);
 }
 
 async fn a_refused_change_leaves_nothing(store: &SharedStore) {
@@ -305,7 +320,7 @@ async fn deleting_keeps_the_trail_and_the_last_release(store: &SharedStore) {
 
     apply(store, "a", vec![Op::DeletePrompt]).await.unwrap();
     assert_eq!(store.find(&by_slug("a"), &Pick::Latest).await.unwrap(), Located::NoPrompt);
-    assert!(store.versions("id of a", 9).await.unwrap().is_empty());
+    assert!(store.versions("id of a", None, 9).await.unwrap().is_empty());
     let again = apply(store, "a", vec![create("a", 2), put("1.0.0", named("a"))]).await.unwrap();
     assert!(again.revision > first.revision, "a revision is never used again");
     let trail =
@@ -332,8 +347,8 @@ async fn lists_filter_sort_and_page(store: &SharedStore) {
         apply(store, slug, vec![create(slug, micros), put("1.0.0", content)]).await.unwrap();
     }
     let slugs = async |query: ListQuery| {
-        let (page, total) = store.list(&query).await.unwrap();
-        (page.into_iter().map(|(head, _)| head.slug).collect::<Vec<_>>().join(" "), total)
+        let ListPage { prompts, total, .. } = store.list(&query).await.unwrap();
+        (prompts.into_iter().map(|(head, _)| head.slug).collect::<Vec<_>>().join(" "), total)
     };
     let all = ListQuery { limit: 10, ..ListQuery::default() };
     assert_eq!(slugs(all.clone()).await, ("three two one".to_owned(), 3));
@@ -397,6 +412,199 @@ async fn the_audit_trail_is_in_order(store: &SharedStore) {
     assert!(store.audit(&nobody).await.unwrap().is_empty());
 }
 
+/// A prompt with one version in a project.
+async fn add_to(store: &SharedStore, project: &str, slug: &str, micros: i64) {
+    let reference = Reference::Slug { project: project.to_owned(), slug: slug.to_owned() };
+    let target = Target { reference, focus: Focus::default(), receipt: None };
+    let create = Op::CreatePrompt {
+        id: format!("id of {project} {slug}"),
+        project: project.to_owned(),
+        slug: slug.to_owned(),
+        at: at(micros),
+    };
+    let name = ["b", "A", "c", "B"][usize::try_from(micros % 4).unwrap()];
+    let audit = vec![AuditEntry { project: project.to_owned(), ..entry(slug) }];
+    let change = Change { ops: vec![create, put("1.0.0", named(name))], audit };
+    store.change(target, Arc::new(move |_: &PromptState| Ok(change.clone()))).await.unwrap();
+}
+
+async fn pages_go_on_from_a_place(store: &SharedStore) {
+    for number in 0..9 {
+        let project = if number % 3 == 0 { "other" } else { "default" };
+        // Several of the same age and name.
+        add_to(store, project, &format!("p{number}"), number / 2).await;
+    }
+    let slugs = |page: &ListPage| {
+        page.prompts.iter().map(|(head, _)| head.slug.clone()).collect::<Vec<_>>()
+    };
+    for sort_by in [SortBy::CreatedAt, SortBy::UpdatedAt, SortBy::Name] {
+        for sort_order in [SortOrder::Asc, SortOrder::Desc] {
+            for (projects, text) in [
+                (None, None),
+                (Some(vec!["default".to_owned()]), None),
+                (Some(vec!["default".to_owned(), "other".to_owned()]), Some("p")),
+            ] {
+                let text = text.map(str::to_owned);
+                let query = ListQuery { projects, text, sort_by, sort_order, ..Default::default() };
+                let whole = ListQuery { limit: 99, ..query.clone() };
+                let whole = store.list(&whole).await.unwrap();
+                assert_eq!((whole.total, &whole.next), (whole.prompts.len() as u64, &None));
+                let mut found = Vec::new();
+                let mut after = None;
+                loop {
+                    let page = ListQuery { limit: 2, after, ..query.clone() };
+                    let page = store.list(&page).await.unwrap();
+                    assert_eq!(page.total, whole.total, "of all pages");
+                    found.extend(slugs(&page));
+                    after = page.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(found, slugs(&whole), "{query:?}");
+            }
+        }
+    }
+    let query = ListQuery { limit: 2, ..Default::default() };
+    let first = store.list(&query).await.unwrap();
+    add_to(store, "default", "newest", 99).await;
+    let second = ListQuery { after: first.next.clone(), ..query };
+    let second = slugs(&store.list(&second).await.unwrap());
+    assert!(!second.iter().any(|slug| slugs(&first).contains(slug)), "a place stays where it is");
+}
+
+async fn the_trail_of_some_projects_is_in_order(store: &SharedStore) {
+    let mut told = store.watch();
+    let before = *told.borrow_and_update();
+    for (number, project) in ["a", "b", "c", "a", "b", "c"].into_iter().enumerate() {
+        add_to(store, project, &format!("p{number}"), 1).await;
+    }
+    let seen = async |projects: &[&str], after: u64, limit: u64| {
+        let projects = Some(projects.iter().map(|project| (*project).to_owned()).collect());
+        let query = AuditQuery { projects, after, limit, ..Default::default() };
+        let found = store.audit(&query).await.unwrap();
+        assert!(found.is_sorted_by(|one, next| one.seq < next.seq));
+        found
+    };
+    let all = seen(&["c", "a", "b"], 0, 99).await;
+    assert_eq!(all.len(), 6);
+    let slugs: Vec<_> = seen(&["c", "a"], 0, 3).await.into_iter().map(|entry| entry.slug).collect();
+    assert_eq!(slugs, ["p0", "p2", "p3"]);
+    assert_eq!(seen(&["a", "c"], all[3].seq, 9).await, all[5..]);
+    assert!(seen(&[], 0, 9).await.is_empty());
+    // It may be told a moment later.
+    let last = told.wait_for(|last| *last >= all[5].seq).await.map(|last| *last).unwrap();
+    assert!(last > before);
+}
+
+fn row(project: &str, prompt: &str, hour: i64, milliseconds: f64) -> UsageRow {
+    let mut durations = Histogram::default();
+    durations.count(milliseconds);
+    UsageRow {
+        hour: at(hour * 3_600_000_000),
+        project: project.to_owned(),
+        prompt: prompt.to_owned(),
+        operation: "get_prompt".to_owned(),
+        usage: Usage { requests: 1, micros: 2, durations, ..Usage::default() },
+    }
+}
+
+async fn counts_what_was_used_once(store: &SharedStore) {
+    let batch = |id: Option<u8>, rows: Vec<UsageRow>| UsageBatch {
+        id: id.map(|id| [id; 32]),
+        at: at(5),
+        rows,
+    };
+    let one = batch(Some(1), vec![row("p", "", 1, 1.0), row("p", "a", 1, 1.0)]);
+    assert!(store.log_usage(&one).await.unwrap());
+    assert!(!store.log_usage(&one).await.unwrap(), "sent again");
+    let more = vec![row("p", "", 1, 9.0), row("p", "", 2, 1.0), row("q", "", 1, 1.0)];
+    assert!(store.log_usage(&batch(Some(2), more)).await.unwrap());
+    for _ in 0..2 {
+        let rows = vec![row("p", "b", 2, 1.0)];
+        assert!(store.log_usage(&batch(None, rows)).await.unwrap(), "without an id each counts");
+    }
+    let query = |prompt: &str, from: i64, to: i64| UsageQuery {
+        projects: Some(vec!["p".to_owned()]),
+        prompt: prompt.to_owned(),
+        from: at(from * 3_600_000_000),
+        to: at(to * 3_600_000_000),
+    };
+    let sums = async |query: &UsageQuery| {
+        let mut found = Vec::new();
+        let mut each = |row: UsageRow| {
+            found.push((row.hour.unix_micros() / 3_600_000_000, row.usage));
+            Ok(())
+        };
+        store.usage(query, &mut each).await.unwrap();
+        found.sort_by_key(|(hour, _)| *hour);
+        found
+    };
+    let found = sums(&query("", 0, 9)).await;
+    let told: Vec<_> = found.iter().map(|(hour, u)| (*hour, u.requests, u.micros)).collect();
+    assert_eq!(told, [(1, 2, 4), (2, 1, 2)]);
+    assert!(found[0].1.durations.quantile(1.0) > 8.0, "classes are added up");
+    assert_eq!(sums(&query("", 2, 3)).await.len(), 1);
+    assert_eq!(sums(&query("a", 0, 9)).await.len(), 1);
+    let everywhere = UsageQuery { projects: None, ..query("", 0, 9) };
+    assert_eq!(sums(&everywhere).await.len(), 3);
+    let top = store.top_prompts(&query("", 0, 9), 9).await.unwrap();
+    let top: Vec<_> = top.iter().map(|top| (top.prompt.as_str(), top.requests)).collect();
+    assert_eq!(top, [("b", 2), ("a", 1)]);
+    assert_eq!(store.forget_usage(at(2 * 3_600_000_000)).await.unwrap(), 3);
+    assert!(sums(&query("a", 0, 9)).await.is_empty());
+}
+
+async fn exported(store: &SharedStore) -> Vec<Record> {
+    let mut records = Vec::new();
+    let mut each = |record| {
+        records.push(record);
+        Ok(())
+    };
+    store.export(&mut each).await.unwrap();
+    records
+}
+
+async fn moves_whole_to_another_store(store: &SharedStore, other: &SharedStore) {
+    let full = VersionContent {
+        module_id: Some("m".to_owned()),
+        tags: vec!["x".to_owned()],
+        ..named("Ärger\0\r\n")
+    };
+    let ops = vec![create("a", 1), put("1.0.0", full), put("2.0.0-rc.1", named("n"))];
+    apply(store, "a", ops).await.unwrap();
+    let weights = LabelTarget::Weights([(version("1.0.0"), 9), (version("2.0.0-rc.1"), 1)].into());
+    let to_one = point("production", LabelTarget::Version(version("1.0.0")));
+    apply(store, "a", vec![to_one, point("canary", weights)]).await.unwrap();
+    apply(store, "a", vec![put("3.0.0", named("n"))]).await.unwrap();
+    apply(store, "a", vec![Op::DeleteVersion(version("3.0.0"))]).await.unwrap();
+    add_to(store, "other", "b", 2).await;
+    apply(store, "gone", vec![create("gone", 1), put("1.0.0", named("g"))]).await.unwrap();
+    apply(store, "gone", vec![Op::DeletePrompt]).await.unwrap();
+    keeps_keys_until_they_are_revoked(store).await;
+    let records = exported(store).await;
+    assert_eq!(records.len(), 19, "{records:?}");
+
+    let broken = records.iter().take(9).cloned().map(Ok);
+    let broken = broken.chain([Err("cut".to_owned())]).collect::<Vec<_>>();
+    other.import(Box::new(broken.into_iter())).await.unwrap_err();
+    assert!(exported(other).await.is_empty(), "whole, or not at all");
+    let taken = records.clone().into_iter().map(Ok);
+    assert_eq!(other.import(Box::new(taken.clone())).await.unwrap(), 19);
+    assert_eq!(exported(other).await, records);
+    other.import(Box::new(taken)).await.unwrap_err();
+
+    let list = ListQuery { limit: 9, text: Some("ärg".to_owned()), ..Default::default() };
+    assert_eq!(other.list(&list).await.unwrap().total, 1, "it is searched too");
+    let newest = match records.iter().rev().find(|record| matches!(record, Record::Audit { .. })) {
+        Some(Record::Audit { entry }) => entry.seq,
+        _ => panic!("no trail"),
+    };
+    let next = apply(other, "a", vec![put("4.0.0", named("n"))]).await.unwrap();
+    assert!(next.revision > newest, "the trail goes on");
+    assert_eq!(next.before.head.unwrap().last_release, Some(version("3.0.0")));
+}
+
 /// Many writers that each take the next number: no number is taken twice and none is skipped.
 async fn decisions_never_see_the_same_state_twice(store: &SharedStore) {
     const WRITERS: u64 = 64;
@@ -416,8 +624,8 @@ async fn decisions_never_see_the_same_state_twice(store: &SharedStore) {
     for outcome in join(writers).await {
         outcome.unwrap();
     }
-    let versions = store.versions("id of a", 1000).await.unwrap();
-    let minors: Vec<_> = versions.iter().map(|found| found.version.minor()).collect();
+    let versions = store.versions("id of a", None, 1000).await.unwrap();
+    let minors: Vec<_> = versions.iter().map(|(_, found)| found.version.minor()).collect();
     assert_eq!(minors, (0..=WRITERS).rev().collect::<Vec<_>>());
 }
 

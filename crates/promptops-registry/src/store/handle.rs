@@ -3,23 +3,30 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use promptops_types::{Label, Timestamp, Version};
+use tokio::sync::watch;
 
 use super::{
-    Applied, AuditEntry, AuditQuery, Decide, ListQuery, Located, Module, NamedPrompt, Pick,
-    Project, PromptHead, Receipted, Reference, Store, StoreError, StoredVersion, Target,
+    Applied, AuditEntry, AuditQuery, Decide, ListPage, ListQuery, Located, Module, NamedPrompt,
+    Pick, Project, Receipted, Record, Records, Reference, Store, StoreError, StoredVersion, Target,
 };
+use crate::store::Each;
+use crate::usage::{TopPrompt, UsageBatch, UsageQuery, UsageRow};
 use crate::{ApiKey, KeyHash, RegistryError};
 
 type Boxed<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
-type Page = (Vec<(PromptHead, StoredVersion)>, u64);
 
 /// The object-safe form of [`Store`].
 trait DynStore: std::fmt::Debug + Send + Sync {
     fn find<'a>(&'a self, reference: &'a Reference, pick: &'a Pick) -> Boxed<'a, Located>;
     fn numbers<'a>(&'a self, prompt_id: &'a str, limit: u64) -> Boxed<'a, Vec<Version>>;
-    fn versions<'a>(&'a self, prompt_id: &'a str, limit: u64) -> Boxed<'a, Vec<StoredVersion>>;
+    fn versions<'a>(
+        &'a self,
+        prompt_id: &'a str,
+        before: Option<u64>,
+        limit: u64,
+    ) -> Boxed<'a, Vec<(u64, StoredVersion)>>;
     fn labels<'a>(&'a self, prompt_id: &'a str) -> Boxed<'a, Vec<Label>>;
-    fn list<'a>(&'a self, query: &'a ListQuery) -> Boxed<'a, Page>;
+    fn list<'a>(&'a self, query: &'a ListQuery) -> Boxed<'a, ListPage>;
     fn similar<'a>(
         &'a self,
         projects: Option<&'a [String]>,
@@ -31,7 +38,13 @@ trait DynStore: std::fmt::Debug + Send + Sync {
     fn modules<'a>(&'a self, project: &'a str) -> Boxed<'a, Vec<Module>>;
     fn change(&self, target: Target, decide: Decide) -> Boxed<'_, Applied, RegistryError>;
     fn key<'a>(&'a self, hash: &'a KeyHash) -> Boxed<'a, Option<ApiKey>>;
-    fn keys(&self) -> Boxed<'_, Vec<ApiKey>>;
+    fn watch(&self) -> watch::Receiver<u64>;
+    fn key_by_id<'a>(&'a self, id: &'a str) -> Boxed<'a, Option<ApiKey>>;
+    fn keys<'a>(
+        &'a self,
+        after: Option<(Timestamp, &'a str)>,
+        limit: u64,
+    ) -> Boxed<'a, Vec<ApiKey>>;
     fn add_key<'a>(&'a self, hash: &'a KeyHash, key: &'a ApiKey) -> Boxed<'a, ()>;
     fn revoke_key<'a>(&'a self, id: &'a str, at: Timestamp) -> Boxed<'a, ()>;
     fn use_once<'a>(
@@ -48,6 +61,12 @@ trait DynStore: std::fmt::Debug + Send + Sync {
         etag: Option<&'a str>,
         answer: &'a [u8],
     ) -> Boxed<'a, ()>;
+    fn log_usage<'a>(&'a self, batch: &'a UsageBatch) -> Boxed<'a, bool>;
+    fn usage<'a>(&'a self, query: &'a UsageQuery, each: Each<'a, UsageRow>) -> Boxed<'a, ()>;
+    fn top_prompts<'a>(&'a self, query: &'a UsageQuery, limit: u64) -> Boxed<'a, Vec<TopPrompt>>;
+    fn forget_usage(&self, before: Timestamp) -> Boxed<'_, u64>;
+    fn export<'a>(&'a self, each: Each<'a, Record>) -> Boxed<'a, ()>;
+    fn import(&self, records: Records) -> Boxed<'_, u64>;
 }
 
 impl<S: Store> DynStore for S {
@@ -59,15 +78,20 @@ impl<S: Store> DynStore for S {
         Box::pin(Store::numbers(self, prompt_id, limit))
     }
 
-    fn versions<'a>(&'a self, prompt_id: &'a str, limit: u64) -> Boxed<'a, Vec<StoredVersion>> {
-        Box::pin(Store::versions(self, prompt_id, limit))
+    fn versions<'a>(
+        &'a self,
+        prompt_id: &'a str,
+        before: Option<u64>,
+        limit: u64,
+    ) -> Boxed<'a, Vec<(u64, StoredVersion)>> {
+        Box::pin(Store::versions(self, prompt_id, before, limit))
     }
 
     fn labels<'a>(&'a self, prompt_id: &'a str) -> Boxed<'a, Vec<Label>> {
         Box::pin(Store::labels(self, prompt_id))
     }
 
-    fn list<'a>(&'a self, query: &'a ListQuery) -> Boxed<'a, Page> {
+    fn list<'a>(&'a self, query: &'a ListQuery) -> Boxed<'a, ListPage> {
         Box::pin(Store::list(self, query))
     }
 
@@ -100,8 +124,20 @@ impl<S: Store> DynStore for S {
         Box::pin(Store::key(self, hash))
     }
 
-    fn keys(&self) -> Boxed<'_, Vec<ApiKey>> {
-        Box::pin(Store::keys(self))
+    fn watch(&self) -> watch::Receiver<u64> {
+        Store::watch(self)
+    }
+
+    fn key_by_id<'a>(&'a self, id: &'a str) -> Boxed<'a, Option<ApiKey>> {
+        Box::pin(Store::key_by_id(self, id))
+    }
+
+    fn keys<'a>(
+        &'a self,
+        after: Option<(Timestamp, &'a str)>,
+        limit: u64,
+    ) -> Boxed<'a, Vec<ApiKey>> {
+        Box::pin(Store::keys(self, after, limit))
     }
 
     fn add_key<'a>(&'a self, hash: &'a KeyHash, key: &'a ApiKey) -> Boxed<'a, ()> {
@@ -134,6 +170,30 @@ impl<S: Store> DynStore for S {
     ) -> Boxed<'a, ()> {
         Box::pin(Store::answered(self, id, status, etag, answer))
     }
+
+    fn log_usage<'a>(&'a self, batch: &'a UsageBatch) -> Boxed<'a, bool> {
+        Box::pin(Store::log_usage(self, batch))
+    }
+
+    fn usage<'a>(&'a self, query: &'a UsageQuery, each: Each<'a, UsageRow>) -> Boxed<'a, ()> {
+        Box::pin(Store::usage(self, query, each))
+    }
+
+    fn top_prompts<'a>(&'a self, query: &'a UsageQuery, limit: u64) -> Boxed<'a, Vec<TopPrompt>> {
+        Box::pin(Store::top_prompts(self, query, limit))
+    }
+
+    fn forget_usage(&self, before: Timestamp) -> Boxed<'_, u64> {
+        Box::pin(Store::forget_usage(self, before))
+    }
+
+    fn export<'a>(&'a self, each: Each<'a, Record>) -> Boxed<'a, ()> {
+        Box::pin(Store::export(self, each))
+    }
+
+    fn import(&self, records: Records) -> Boxed<'_, u64> {
+        Box::pin(Store::import(self, records))
+    }
 }
 
 /// Any store behind one type; a clone shares it.
@@ -159,16 +219,17 @@ impl Store for SharedStore {
     async fn versions(
         &self,
         prompt_id: &str,
+        before: Option<u64>,
         limit: u64,
-    ) -> Result<Vec<StoredVersion>, StoreError> {
-        self.0.versions(prompt_id, limit).await
+    ) -> Result<Vec<(u64, StoredVersion)>, StoreError> {
+        self.0.versions(prompt_id, before, limit).await
     }
 
     async fn labels(&self, prompt_id: &str) -> Result<Vec<Label>, StoreError> {
         self.0.labels(prompt_id).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         self.0.list(query).await
     }
 
@@ -201,8 +262,20 @@ impl Store for SharedStore {
         self.0.key(hash).await
     }
 
-    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        self.0.keys().await
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.0.watch()
+    }
+
+    async fn key_by_id(&self, id: &str) -> Result<Option<ApiKey>, StoreError> {
+        self.0.key_by_id(id).await
+    }
+
+    async fn keys(
+        &self,
+        after: Option<(Timestamp, &str)>,
+        limit: u64,
+    ) -> Result<Vec<ApiKey>, StoreError> {
+        self.0.keys(after, limit).await
     }
 
     async fn add_key(&self, hash: &KeyHash, key: &ApiKey) -> Result<(), StoreError> {
@@ -234,5 +307,33 @@ impl Store for SharedStore {
         answer: &[u8],
     ) -> Result<(), StoreError> {
         self.0.answered(id, status, etag, answer).await
+    }
+
+    async fn log_usage(&self, batch: &UsageBatch) -> Result<bool, StoreError> {
+        self.0.log_usage(batch).await
+    }
+
+    async fn usage(&self, query: &UsageQuery, each: Each<'_, UsageRow>) -> Result<(), StoreError> {
+        self.0.usage(query, each).await
+    }
+
+    async fn top_prompts(
+        &self,
+        query: &UsageQuery,
+        limit: u64,
+    ) -> Result<Vec<TopPrompt>, StoreError> {
+        self.0.top_prompts(query, limit).await
+    }
+
+    async fn forget_usage(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.0.forget_usage(before).await
+    }
+
+    async fn export(&self, each: Each<'_, Record>) -> Result<(), StoreError> {
+        self.0.export(each).await
+    }
+
+    async fn import(&self, records: Records) -> Result<u64, StoreError> {
+        self.0.import(records).await
     }
 }

@@ -8,6 +8,7 @@
 pub mod contract;
 mod error;
 mod handle;
+mod record;
 mod records;
 
 use std::future::Future;
@@ -15,15 +16,21 @@ use std::sync::Arc;
 
 pub use error::StoreError;
 pub use handle::SharedStore;
+pub use record::{Record, Records};
 pub use records::{
-    Action, Applied, AuditEntry, AuditQuery, Change, Focus, ListQuery, Located, Module,
-    NamedPrompt, Op, Pick, Project, PromptHead, PromptState, Receipt, Receipted, Reference,
-    StoredVersion, Target,
+    Action, Applied, AuditEntry, AuditQuery, Change, Focus, ListPage, ListQuery, Located, Module,
+    NamedPrompt, Op, Pick, Place, Project, PromptHead, PromptState, Receipt, Receipted, Reference,
+    SortValue, StoredVersion, Target,
 };
 
 use promptops_types::Timestamp;
+use tokio::sync::watch;
 
+use crate::usage::{TopPrompt, UsageBatch, UsageQuery, UsageRow};
 use crate::{ApiKey, KeyHash, RegistryError};
+
+/// Takes one after the other.
+pub type Each<'e, T> = &'e mut (dyn FnMut(T) -> Result<(), StoreError> + Send);
 
 /// A pure function from what is stored to what shall be. A store may ask it more than once, when
 /// it has to begin a transaction anew.
@@ -58,12 +65,14 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
         limit: u64,
     ) -> impl Future<Output = Result<Vec<promptops_types::Version>, StoreError>> + Send;
 
-    /// The versions of a prompt, the one published last first, at most `limit`.
+    /// The versions of a prompt, the one published last first, at most `limit`, each with the store's
+    /// own number of it; only those published before the one with the number `before`.
     fn versions(
         &self,
         prompt_id: &str,
+        before: Option<u64>,
         limit: u64,
-    ) -> impl Future<Output = Result<Vec<StoredVersion>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<(u64, StoredVersion)>, StoreError>> + Send;
 
     /// The labels of a prompt, by name.
     fn labels(
@@ -72,10 +81,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<promptops_types::Label>, StoreError>> + Send;
 
     /// One page of prompts, each at the version a list shows, and how many there are in all.
-    fn list(
-        &self,
-        query: &ListQuery,
-    ) -> impl Future<Output = Result<(Vec<(PromptHead, StoredVersion)>, u64), StoreError>> + Send;
+    fn list(&self, query: &ListQuery) -> impl Future<Output = Result<ListPage, StoreError>> + Send;
 
     /// Prompts whose slug or name shares text with `text`, the most similar first. What similar
     /// means is the store's own; the registry ranks what it gets.
@@ -114,14 +120,29 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
         decide: Decide,
     ) -> impl Future<Output = Result<Applied, RegistryError>> + Send;
 
+    /// A number that grows with what is changed, as soon as this process can know of it: here at once,
+    /// elsewhere where the store is told. Whoever waits for changes looks now and then all the same.
+    fn watch(&self) -> watch::Receiver<u64>;
+
     /// The key of a hash, whether it may still be used or not.
     fn key(
         &self,
         hash: &KeyHash,
     ) -> impl Future<Output = Result<Option<ApiKey>, StoreError>> + Send;
 
-    /// All keys, the newest first.
-    fn keys(&self) -> impl Future<Output = Result<Vec<ApiKey>, StoreError>> + Send;
+    /// The key of an id, whether it may still be used or not.
+    fn key_by_id(
+        &self,
+        id: &str,
+    ) -> impl Future<Output = Result<Option<ApiKey>, StoreError>> + Send;
+
+    /// Keys, the newest first and of equals by id, at most `limit`; only those that come after the one
+    /// that was made then and has this id.
+    fn keys(
+        &self,
+        after: Option<(Timestamp, &str)>,
+        limit: u64,
+    ) -> impl Future<Output = Result<Vec<ApiKey>, StoreError>> + Send;
 
     /// Keeps a key under its hash.
     fn add_key(
@@ -160,4 +181,44 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
         etag: Option<&str>,
         answer: &[u8],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Adds what was used to what is there, unless the batch has been added before; gives whether it
+    /// was. A batch's id may be forgotten after a day.
+    fn log_usage(
+        &self,
+        batch: &UsageBatch,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// What was used, in no order.
+    fn usage(
+        &self,
+        query: &UsageQuery,
+        each: Each<'_, UsageRow>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The prompts that were used most, first the most used; whatever prompt the query names.
+    fn top_prompts(
+        &self,
+        query: &UsageQuery,
+        limit: u64,
+    ) -> impl Future<Output = Result<Vec<TopPrompt>, StoreError>> + Send;
+
+    /// Forgets what was used in the hours before a time; gives how many rows that were.
+    fn forget_usage(
+        &self,
+        before: Timestamp,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Everything that is kept but for receipts, nonces and usage, as it is at one moment, in one order:
+    /// that of [`Record`]'s kinds, each by its names, versions and the trail by age.
+    fn export(&self, each: Each<'_, Record>)
+    -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Fills an empty store with what another one has exported: whole, or not at all; gives how many
+    /// records that were.
+    ///
+    /// # Errors
+    /// [`StoreError::Other`] where there is something already, or a record refers to one that is not
+    /// there.
+    fn import(&self, records: Records) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }

@@ -54,7 +54,7 @@ pub enum Located {
 }
 
 /// What all versions of a prompt share.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromptHead {
     /// UUID.
     pub id: String,
@@ -75,7 +75,7 @@ pub struct PromptHead {
 }
 
 /// One version as it is stored.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoredVersion {
     /// The version.
     pub version: Version,
@@ -335,10 +335,54 @@ pub struct ListQuery {
     pub sort_by: SortBy,
     /// Which way. Equals are sorted by age, the same way.
     pub sort_order: SortOrder,
+    /// Only what comes after this place of the same list.
+    pub after: Option<Place>,
     /// How many to skip.
     pub offset: u64,
     /// How many to give.
     pub limit: u64,
+}
+
+/// A place in a list: that of one prompt in its order. It stays where it is, whatever comes and goes
+/// before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What the list is sorted by.
+    pub sorted_by: SortValue,
+    /// The store's own number of the prompt, which tells equals apart.
+    pub key: u64,
+}
+
+/// What a list is sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SortValue {
+    /// When the prompt was created, or its shown version changed.
+    Time(Timestamp),
+    /// The name.
+    Name(String),
+}
+
+impl SortValue {
+    /// The value of a prompt, as a list shows it.
+    pub fn of(sort_by: SortBy, head: &PromptHead, shown: &StoredVersion) -> Self {
+        match sort_by {
+            SortBy::Name => Self::Name(shown.content.name.clone()),
+            SortBy::UpdatedAt => Self::Time(shown.updated_at),
+            _ => Self::Time(head.created_at),
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ListPage {
+    /// The prompts, each at the version a list shows.
+    pub prompts: Vec<(PromptHead, StoredVersion)>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// The place of the last one, where more follow.
+    pub next: Option<Place>,
 }
 
 /// A prompt by name.

@@ -4,17 +4,20 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::HeaderMap;
 use http::header::ACCEPT;
-use promptops_registry::{Access, AuditEntry};
+use promptops_registry::{Access, AuditEntry, KeyHash};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::App;
+use crate::auth::{UsedKey, refused};
 use crate::clock::within;
 use crate::error::ApiError;
 use crate::extract::{Caller, Query};
@@ -26,8 +29,10 @@ const PAGE: u64 = 100;
 /// Longest wait of a request, in seconds.
 const MOST_WAIT: u64 = 60;
 
-/// How often the store is looked at for what other processes have written.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often the store is looked at all the same: a server is told of every change, a process that has
+/// the registry in it only of its own.
+const LOOK: Duration = Duration::from_secs(15);
+const LOOK_IN_PROCESS: Duration = Duration::from_millis(500);
 
 /// How often a stream without changes says that it is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -56,12 +61,23 @@ fn parsed(text: &str) -> Result<u64, ApiError> {
 pub(crate) async fn changes(
     State(app): State<App>,
     Caller(access): Caller,
+    used: Option<Extension<UsedKey>>,
     Query(query): Query<Changes>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let told = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let since = told.or(query.since.as_deref()).map(parsed).transpose()?.unwrap_or(0);
-    let feed = Feed { app, access, project: query.project_id, since };
+    let room = app.limits.as_ref().map(|limits| limits.feed()).transpose()?;
+    let mut feed = Feed {
+        changed: app.changed.clone(),
+        stopping: app.stopping.subscribe(),
+        app,
+        access,
+        key: used.map(|Extension(UsedKey(_, hash))| hash),
+        project: query.project_id,
+        since,
+        _room: room,
+    };
     let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.contains("text/event-stream") {
         // Refused before the stream begins.
@@ -70,13 +86,14 @@ pub(crate) async fn changes(
         return Ok(Sse::new(feed.events()).keep_alive(keep_alive).into_response());
     }
     let limit = query.limit.unwrap_or(PAGE);
-    let mut wait = Duration::from_secs(query.wait.unwrap_or(0).min(MOST_WAIT));
+    let wait = Duration::from_secs(query.wait.unwrap_or(0).min(MOST_WAIT));
+    let end = feed.app.time.monotonic() + wait;
     let found = loop {
         let found = feed.page(limit).await?;
-        if !found.is_empty() || wait.is_zero() || !feed.pause(LOOK.min(wait)).await {
+        let left = end.saturating_sub(feed.app.time.monotonic());
+        if !found.is_empty() || left.is_zero() || !feed.pause(left).await {
             break found;
         }
-        wait = wait.saturating_sub(LOOK);
     };
     let next = found.last().map_or(since, |last| last.seq);
     let has_more = found.len() as u64 >= limit;
@@ -87,25 +104,43 @@ pub(crate) async fn changes(
 struct Feed {
     app: App,
     access: Access,
+    /// What the caller's key is found by: a feed outlives the request that it was asked with.
+    key: Option<KeyHash>,
     project: Option<String>,
     since: u64,
+    changed: watch::Receiver<u64>,
+    stopping: watch::Receiver<bool>,
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Feed {
-    async fn page(&self, limit: u64) -> Result<Vec<AuditEntry>, ApiError> {
-        let Self { app, access, project, since } = self;
+    async fn page(&mut self, limit: u64) -> Result<Vec<AuditEntry>, ApiError> {
+        let Self { app, access, key, project, since, changed, .. } = self;
+        if let Some(hash) = key
+            && !app.registry.is_key_valid(hash).await?
+        {
+            return Err(refused());
+        }
+        // Before it is read: what comes after that is told again.
+        changed.borrow_and_update();
         Ok(app.registry.changes(access, project.as_deref(), *since, limit).await?)
     }
 
-    /// Waits for a change of this process, or for a while; gives whether the server goes on.
-    async fn pause(&self, time: Duration) -> bool {
-        let written = self.app.written.notified();
+    /// Waits for a change, or for a while; gives whether the server goes on.
+    async fn pause(&mut self, time: Duration) -> bool {
+        let look = if self.app.limits.is_some() { LOOK } else { LOOK_IN_PROCESS };
+        let Self { changed, stopping, .. } = self;
+        let told = async {
+            tokio::select! {
+                told = changed.changed() => told.is_ok(),
+                _ = stopping.wait_for(|is_stopping| *is_stopping) => false,
+            }
+        };
         // Time that passes is as good as being told.
-        let _ = within(time, written).await;
-        !self.app.stopping.load(std::sync::atomic::Ordering::Relaxed)
+        within(look.min(time), told).await.unwrap_or(true)
     }
 
-    /// Each change as an event, until the server stops or the store fails.
+    /// Each change as an event, until the server stops, the key ends or the store fails.
     fn events(self) -> impl stream::Stream<Item = Result<Event, Infallible>> {
         stream::unfold((self, Vec::new().into_iter()), |(mut feed, mut ready)| async move {
             loop {

@@ -1,8 +1,5 @@
 //! Whether the server is there, and whether it can answer.
 
-use std::sync::atomic::Ordering::Relaxed;
-
-use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -12,8 +9,6 @@ use serde_json::json;
 
 use crate::App;
 use crate::error::ApiError;
-use crate::extract::Caller;
-use crate::rates::Remaining;
 use crate::reply::Reply;
 
 /// For everybody: no key is asked for.
@@ -41,7 +36,7 @@ pub(crate) async fn live() -> &'static str {
 
 /// Requests are taken, and the store answers.
 pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    if app.stopping.load(Relaxed) {
+    if *app.stopping.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     match app.registry.projects(&Access::full("ready")).await {
@@ -60,15 +55,4 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => ApiError::internal(&error).into_response(),
     }
-}
-
-/// What is left of the caller's limits.
-pub(crate) async fn limits(
-    Caller(_): Caller,
-    remaining: Option<Extension<Remaining>>,
-) -> Result<Reply, ApiError> {
-    let Some(Extension(Remaining([minute, hour, day]))) = remaining else {
-        return Reply::ok(&json!({}));
-    };
-    Reply::ok(&json!({ "minute": minute, "hour": hour, "day": day }))
 }

@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 use promptops_registry::{ApiKey, NewKey};
+use promptops_types::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::App;
 use crate::auth::{FirstForm, is_first_form};
 use crate::error::ApiError;
-use crate::extract::{Caller, Json, Path};
+use crate::extract::{Caller, Json, Path, Query};
 use crate::reply::Reply;
 
 pub(crate) async fn create(
@@ -30,9 +31,32 @@ fn shown(key: &ApiKey) -> Result<Value, ApiError> {
 pub(crate) async fn list(
     State(app): State<App>,
     Caller(access): Caller,
+    Query(query): Query<List>,
 ) -> Result<Reply, ApiError> {
-    let keys = app.registry.keys(&access).await?;
-    Reply::ok(&json!({ "api_keys": keys, "total": keys.len() }))
+    let after = query.cursor.as_deref().map(parsed).transpose()?;
+    let limit = query.limit.unwrap_or(PAGE);
+    let (keys, next) = app.registry.keys(&access, after, limit).await?;
+    let next = next.map(|(at, id)| format!("k{}.{id}", at.unix_micros()));
+    Reply::ok(&json!({ "api_keys": keys, "has_more": next.is_some(), "next_cursor": next }))
+}
+
+/// Keys on a page unless said otherwise.
+const PAGE: u64 = 100;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct List {
+    limit: Option<u64>,
+    cursor: Option<String>,
+}
+
+/// When the last key of a page was made, and its id.
+fn parsed(cursor: &str) -> Result<(Timestamp, &str), ApiError> {
+    let parts = cursor.strip_prefix('k').and_then(|rest| rest.split_once('.'));
+    let place =
+        parts.and_then(|(at, id)| Some((Timestamp::from_unix_micros(at.parse().ok()?), id)));
+    place.ok_or_else(|| {
+        ApiError::invalid("cursor", "invalid", "is no cursor; take one from `next_cursor`")
+    })
 }
 
 pub(crate) async fn revoke(

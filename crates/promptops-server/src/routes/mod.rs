@@ -9,6 +9,7 @@ mod labels;
 mod models;
 mod prompts;
 mod render;
+mod usage;
 mod versions;
 
 use axum::Router;
@@ -40,9 +41,15 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route("/models/compatibility", post(models::compatibility))
         .route("/auth/api-keys", get(keys::list).post(keys::create))
         .route("/auth/api-keys/{id}", delete(keys::revoke))
-        .route("/usage/limits", get(health::limits))
-        .route("/changes", get(changes::changes))
+        .route("/usage/log", post(usage::log))
+        .route("/usage/stats", get(usage::stats))
+        .route("/usage/limits", get(usage::limits))
         .route_layer(from_fn_with_state(app.clone(), keyed::once))
+}
+
+/// Paths whose answers may stay open.
+pub(crate) fn feeds() -> Router<App> {
+    Router::new().route("/changes", get(changes::changes))
 }
 
 /// Paths below [`BASE_PATH`](crate::BASE_PATH) that ask for no key.

@@ -40,6 +40,7 @@ pub(crate) struct List {
     limit: Option<u64>,
     offset: Option<u64>,
     skip: Option<u64>,
+    cursor: Option<String>,
     sort_by: Option<String>,
     sort_order: Option<String>,
 }
@@ -60,10 +61,11 @@ pub(crate) async fn list(
         text: query.query,
         sort_by: sort_by.unwrap_or_default(),
         sort_order: sort_order.unwrap_or_default(),
+        after: None,
         offset: query.offset.or(query.skip).unwrap_or(0),
         limit: query.limit.unwrap_or(PAGE),
     };
-    let page = app.registry.list(&access, wanted).await?;
+    let page = app.registry.list(&access, wanted, query.cursor.as_deref()).await?;
     Reply::ok(&page)
 }
 
