@@ -10,6 +10,7 @@ mod embedded;
 mod examples;
 mod faults;
 mod over_http;
+mod postgres;
 mod redis;
 mod rest_contract;
 mod server;

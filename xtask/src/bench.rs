@@ -2,7 +2,7 @@
 
 use crate::command::cargo;
 use crate::table::Table;
-use crate::{Outcome, redis};
+use crate::{Outcome, servers};
 
 /// The benchmarks of the tests' package.
 const BENCHES: [&str; 3] = ["cache", "redis", "http"];
@@ -11,13 +11,13 @@ const COLUMNS: &[&str] = &["what", "against", "measured", "ratio", "to reach", "
 
 /// All of them, in one table.
 pub(crate) fn run() -> Outcome {
-    redis::require()?;
+    servers::require()?;
     some(&BENCHES)
 }
 
 /// A cached get, from memory and from Redis.
 pub(crate) fn cache() -> Outcome {
-    redis::require()?;
+    servers::require()?;
     some(&["cache", "redis"])
 }
 

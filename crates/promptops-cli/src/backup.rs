@@ -5,23 +5,23 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use promptops_server::copy_sqlite;
 
+use crate::db::Location;
+
 /// Copies a registry's file, while a server may be using it.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
-    /// The registry: `sqlite:PATH`
-    #[arg(long, env = "PROMPTOPS_DB", value_name = "URL", default_value = "sqlite:prompts.db")]
-    db: String,
+    #[command(flatten)]
+    db: Location,
 
     /// The copy, which must not be there yet
     file: PathBuf,
 }
 
-/// Makes a registry from a backup.
+/// Makes a registry, which must not be there yet, from a backup.
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// The registry to make: `sqlite:PATH`, which must not be there yet
-    #[arg(long, env = "PROMPTOPS_DB", value_name = "URL", default_value = "sqlite:prompts.db")]
-    db: String,
+    #[command(flatten)]
+    db: Location,
 
     /// The backup
     file: PathBuf,
@@ -51,9 +51,9 @@ impl Restore {
     }
 }
 
-fn path(db: &str) -> Result<&Path, String> {
-    match db.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() && path != ":memory:" => Ok(Path::new(path)),
-        _ => Err(format!("--db {db}: give sqlite:PATH; only a file is backed up")),
-    }
+fn path(db: &Location) -> Result<&Path, String> {
+    db.file().ok_or_else(|| {
+        "--db: give sqlite:PATH; of PostgreSQL, use its own backups, or `promptops export`"
+            .to_owned()
+    })
 }

@@ -2,7 +2,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program prints")]
 
 mod backup;
+mod db;
 mod serve;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -24,6 +26,10 @@ enum Command {
     Backup(backup::Backup),
     /// Makes a registry from a backup.
     Restore(backup::Restore),
+    /// Writes everything that a registry holds to a file.
+    Export(transfer::Export),
+    /// Fills an empty registry from such a file.
+    Import(transfer::Import),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +37,8 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
+        Command::Export(export) => export.run(),
+        Command::Import(import) => import.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,6 +47,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What runs the asynchronous part.
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| format!("no runtime: {error}"))
 }
 
 #[cfg(test)]

@@ -8,12 +8,15 @@ use clap::{Args, ValueEnum};
 use promptops_server::{
     Access, MasterKey, NewKey, Registry, Scope, Server, ServerConfig, TlsFiles,
 };
+use promptops_types::Secret;
 use serde::Deserialize;
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
 
+use crate::db::Location;
+use crate::runtime;
+
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
-const DEFAULT_DB: &str = "sqlite:prompts.db";
 
 /// Every setting may be a flag, a variable, or a line of the file that `--config` names; a flag counts
 /// more than a variable, and that more than the file.
@@ -24,9 +27,9 @@ pub(crate) struct Serve {
     #[arg(long, env = "PROMPTOPS_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
 
-    /// The registry: `sqlite:PATH`, or `sqlite::memory:` [default: sqlite:prompts.db]
-    #[arg(long, env = "PROMPTOPS_DB", value_name = "URL")]
-    db: Option<String>,
+    #[command(flatten)]
+    #[serde(skip)]
+    db: Location,
 
     /// The file with the master key that signing secrets are derived from; made if it is not there
     /// [default: the database's path and `.key`]
@@ -44,6 +47,19 @@ pub(crate) struct Serve {
     /// Most connections at a time [default: 10000]
     #[arg(long, env = "PROMPTOPS_MAX_CONNECTIONS", value_name = "COUNT")]
     max_connections: Option<usize>,
+
+    /// Most requests that are answered at a time [default: 1000]
+    #[arg(long, env = "PROMPTOPS_MAX_IN_FLIGHT", value_name = "COUNT")]
+    max_in_flight: Option<usize>,
+
+    /// The Redis that servers share their counts of requests through: `redis://HOST:PORT`; each counts
+    /// by itself without
+    #[arg(long, env = "PROMPTOPS_REDIS_URL", value_name = "URL", hide_env_values = true)]
+    redis_url: Option<Secret>,
+
+    /// Days that usage is kept [default: 90]
+    #[arg(long, env = "PROMPTOPS_USAGE_DAYS", value_name = "DAYS")]
+    usage_days: Option<u64>,
 
     /// Seconds that what is under way may take when the server stops [default: 10]
     #[arg(long, env = "PROMPTOPS_GRACE", value_name = "SECONDS")]
@@ -70,8 +86,7 @@ impl Serve {
     pub(crate) fn run(self) -> Result<(), String> {
         let settings = self.with_file()?;
         settings.start_log();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        runtime.map_err(|error| format!("no runtime: {error}"))?.block_on(settings.serve())
+        runtime()?.block_on(settings.serve())
     }
 
     /// What is not set here is set by the file.
@@ -79,7 +94,12 @@ impl Serve {
         let Some(path) = &self.config else { return Ok(self) };
         let name = path.display();
         let text = std::fs::read_to_string(path).map_err(|error| format!("{name}: {error}"))?;
-        let file: Self = toml::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
+        let wrong = |error: toml::de::Error| format!("{name}: {error}");
+        let lines: toml::Table = toml::from_str(&text).map_err(wrong)?;
+        // What says which registry is read by itself: unknown lines are refused in both.
+        let (db, others): (toml::Table, toml::Table) =
+            lines.into_iter().partition(|(name, _)| name.starts_with("db"));
+        let file = Self { db: db.try_into().map_err(wrong)?, ..others.try_into().map_err(wrong)? };
         Ok(Self {
             listen: self.listen.or(file.listen),
             db: self.db.or(file.db),
@@ -87,6 +107,9 @@ impl Serve {
             tls_cert: self.tls_cert.or(file.tls_cert),
             tls_key: self.tls_key.or(file.tls_key),
             max_connections: self.max_connections.or(file.max_connections),
+            max_in_flight: self.max_in_flight.or(file.max_in_flight),
+            redis_url: self.redis_url.or(file.redis_url),
+            usage_days: self.usage_days.or(file.usage_days),
             grace: self.grace.or(file.grace),
             log_format: self.log_format.or(file.log_format),
             config: self.config,
@@ -108,11 +131,19 @@ impl Serve {
             Some(listen) => listen,
             None => DEFAULT_LISTEN.parse().map_err(|error| format!("{DEFAULT_LISTEN}: {error}"))?,
         };
-        let db = self.db.as_deref().unwrap_or(DEFAULT_DB);
-        let (registry, beside) = open(db)?;
-        let master = master_key(self.master_key_file.as_deref().or(beside.as_deref()))?;
+        let master_key_file = match self.master_key_file {
+            Some(path) => Some(path),
+            None => self.db.master_key_file()?,
+        };
+        let (registry, db) = (self.db.open().await?, self.db.name());
+        let master = master_key(master_key_file.as_deref())?;
         let mut config = ServerConfig::default();
         config.max_connections = self.max_connections.unwrap_or(config.max_connections);
+        config.max_in_flight = self.max_in_flight.unwrap_or(config.max_in_flight);
+        let days =
+            |days| Duration::from_hours(24).saturating_mul(u32::try_from(days).unwrap_or(u32::MAX));
+        config.usage_kept = self.usage_days.map_or(config.usage_kept, days);
+        set_redis(&mut config, self.redis_url)?;
         config.grace = self.grace.map_or(config.grace, Duration::from_secs);
         config.tls = match (self.tls_cert, self.tls_key) {
             (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
@@ -145,18 +176,19 @@ impl Serve {
     }
 }
 
-/// Opens a registry; gives where its master key is kept, if that is not in memory too.
-fn open(db: &str) -> Result<(Registry, Option<PathBuf>), String> {
-    let opened = match db.strip_prefix("sqlite:") {
-        Some(":memory:") => {
-            return Registry::in_memory().map(|r| (r, None)).map_err(|e| e.to_string());
-        }
-        Some(path) if !path.is_empty() => {
-            Registry::open(path).map(|registry| (registry, Some(format!("{path}.key").into())))
-        }
-        _ => return Err(format!("--db {db}: give sqlite:PATH or sqlite::memory:")),
-    };
-    opened.map_err(|error| error.to_string())
+#[cfg(feature = "redis")]
+#[expect(clippy::unnecessary_wraps, reason = "as without the feature")]
+fn set_redis(config: &mut ServerConfig, url: Option<Secret>) -> Result<(), String> {
+    config.redis = url;
+    Ok(())
+}
+
+#[cfg(not(feature = "redis"))]
+fn set_redis(_: &mut ServerConfig, url: Option<Secret>) -> Result<(), String> {
+    match url {
+        None => Ok(()),
+        Some(_) => Err("--redis-url: this build has no Redis; use the feature `redis`".to_owned()),
+    }
 }
 
 fn master_key(path: Option<&Path>) -> Result<MasterKey, String> {
@@ -222,13 +254,16 @@ mod tests {
     fn a_flag_counts_more_than_the_file_and_a_wrong_line_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("server.toml");
-        std::fs::write(&path, "listen = '127.0.0.1:1'\ndb = 'sqlite:a'\ngrace = 3").unwrap();
+        let text = "listen = '127.0.0.1:1'\ndb = 'sqlite:a'\ngrace = 3\nredis-url = 'redis://h'";
+        std::fs::write(&path, text).unwrap();
         let flags = || Serve { config: Some(path.clone()), ..Serve::default() };
-        let merged = Serve { db: Some("sqlite:b".to_owned()), ..flags() }.with_file().unwrap();
-        assert_eq!((merged.db.as_deref(), merged.grace), (Some("sqlite:b"), Some(3)));
+        let listen = "127.0.0.1:2".parse().unwrap();
+        let merged = Serve { listen: Some(listen), ..flags() }.with_file().unwrap();
+        assert_eq!((merged.listen, merged.grace), (Some(listen), Some(3)));
+        assert_eq!(merged.db.name(), "sqlite:a");
+        assert_eq!(merged.redis_url, Some(Secret::new("redis://h")));
         std::fs::write(&path, "lisen = '127.0.0.1:1'").unwrap();
         let error = flags().with_file().unwrap_err();
         assert!(error.contains("server.toml") && error.contains("lisen"), "{error}");
-        assert!(open("prompts.db").unwrap_err().contains("sqlite:PATH"));
     }
 }

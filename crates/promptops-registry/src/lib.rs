@@ -13,6 +13,8 @@ mod keys;
 mod labels;
 mod limits;
 mod naming;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod publish;
 mod read;
 mod registry;
@@ -33,6 +35,8 @@ pub use error::RegistryError;
 pub use keys::{ApiKey, KeyHash, NewKey, RateLimits, Scope, key_hash};
 pub use labels::LabelMove;
 pub use limits::{MAX_BODY_BYTES, MAX_PAGE};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use publish::UpdateOptions;
 pub use registry::{Found, PromptRef, Registry};
 pub use sqlite::{SqliteStore, copy as copy_sqlite};

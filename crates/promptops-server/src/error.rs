@@ -135,6 +135,9 @@ impl From<StoreError> for ApiError {
                 "the registry's file is read-only, and nothing was written; make it writable"
             }
             StoreError::Io(_) => "the registry's file cannot be read or written now; try again",
+            StoreError::Unreachable(_) => {
+                "the registry's database cannot be reached now; try again"
+            }
             StoreError::Closed => "the registry is shutting down",
             _ => return Self::internal(&error),
         };

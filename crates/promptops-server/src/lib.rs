@@ -29,8 +29,10 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 pub use in_process::InProcess;
 pub use promptops_registry::{
-    Access, ApiKey, NewKey, RateLimits, Registry, Scope, StoreError, copy_sqlite,
+    Access, ApiKey, NewKey, RateLimits, Registry, Scope, StoreError, Transferred, copy_sqlite,
 };
+#[cfg(feature = "postgres")]
+pub use promptops_registry::{PostgresOptions, PostgresStore};
 use promptops_types::{SystemTime, TimeSource};
 pub use serve::{Server, ServerConfig, Stopper};
 pub use tls::{Reloader, TlsFiles};
@@ -78,11 +80,11 @@ impl App {
             changed: registry.watch(),
             registry,
             started: time.monotonic(),
-            time,
             limits: None,
             master,
             failures: Arc::default(),
-            rates: Arc::default(),
+            rates: Arc::new(Rates::new(Arc::clone(&time))),
+            time,
             requests: Arc::default(),
             metrics: Arc::default(),
             stopping: Arc::new(watch::Sender::new(false)),

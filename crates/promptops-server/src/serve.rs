@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use promptops_registry::{Access, Registry};
+use promptops_registry::{Access, Registry, USAGE_KEPT};
 use promptops_types::SystemTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,11 +22,16 @@ use crate::clock::{pause, within};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::progress::Progress;
+#[cfg(feature = "redis")]
+use crate::rates::Rates;
 use crate::tls::{Reloader, Tls, TlsFiles};
 use crate::{App, MasterKey, Peer, network_router};
 
 /// How often the store is looked at for what other processes have written.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How often old usage is forgotten.
+const FORGET: Duration = Duration::from_hours(1);
 
 /// Longest time that nothing of an answer is taken.
 const WRITE_TIME: Duration = Duration::from_secs(30);
@@ -46,6 +51,12 @@ pub struct ServerConfig {
     pub grace: Duration,
     /// The certificates to serve with; plain HTTP without.
     pub tls: Option<TlsFiles>,
+    /// How long usage is kept; 90 days.
+    pub usage_kept: Duration,
+    /// The Redis that limits are shared through with other servers: `redis://HOST:PORT`. Each counts by
+    /// itself without.
+    #[cfg(feature = "redis")]
+    pub redis: Option<promptops_types::Secret>,
 }
 
 impl Default for ServerConfig {
@@ -56,6 +67,9 @@ impl Default for ServerConfig {
             head_timeout: Duration::from_secs(10),
             grace: Duration::from_secs(10),
             tls: None,
+            usage_kept: Duration::from_micros(USAGE_KEPT.unsigned_abs()),
+            #[cfg(feature = "redis")]
+            redis: None,
         }
     }
 }
@@ -103,6 +117,11 @@ impl Server {
         let tls = Tls::new(config.tls.clone())?;
         let listener = TcpListener::bind(address).await?;
         let mut app = App::new(registry.clone(), Arc::new(SystemTime), master);
+        #[cfg(feature = "redis")]
+        if let Some(url) = &config.redis {
+            let rates = Rates::shared(Arc::clone(&app.time), url).map_err(io::Error::other)?;
+            app.rates = Arc::new(rates);
+        }
         app.limits = Some(Arc::new(Limits::new(config.max_in_flight)));
         let (tell, changed) = watch::channel(*app.changed.borrow());
         app.changed = changed;
@@ -137,7 +156,10 @@ impl Server {
     /// Dropped, it drops every connection.
     pub async fn run(self) {
         let Self { listener, router, config, tls, metrics, stopper, registry, tell } = self;
-        let following = AbortOnDrop(tokio::spawn(follow(registry, tell)).abort_handle());
+        let following = [
+            AbortOnDrop(tokio::spawn(follow(registry.clone(), tell)).abort_handle()),
+            AbortOnDrop(tokio::spawn(forget(registry, config.usage_kept)).abort_handle()),
+        ];
         let room = Arc::new(Semaphore::new(config.max_connections.max(1)));
         let mut connections = JoinSet::new();
         loop {
@@ -196,6 +218,17 @@ async fn follow(registry: Registry, tell: watch::Sender<u64>) {
             // Nothing is told any more.
             pause(LOOK).await;
         }
+    }
+}
+
+/// Forgets what was used too long ago, now and then.
+async fn forget(registry: Registry, kept: Duration) {
+    let kept = i64::try_from(kept.as_micros()).unwrap_or(i64::MAX);
+    loop {
+        if let Err(error) = registry.forget_usage(kept).await {
+            tracing::warn!(%error, "old usage cannot be forgotten");
+        }
+        pause(FORGET).await;
     }
 }
 

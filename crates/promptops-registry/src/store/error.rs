@@ -46,6 +46,9 @@ pub enum StoreError {
     /// Reading or writing the file failed.
     #[error("the registry cannot be read or written: {0}; check its disk")]
     Io(String),
+    /// The database cannot be reached.
+    #[error("the registry's database cannot be reached: {0}; check that it runs, and try again")]
+    Unreachable(String),
     /// The registry has been shut down.
     #[error("the registry is closed")]
     Closed,
@@ -57,6 +60,6 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same operation may succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy | Self::Full(_) | Self::Io(_))
+        matches!(self, Self::Busy | Self::Full(_) | Self::Io(_) | Self::Unreachable(_))
     }
 }
