@@ -2,7 +2,7 @@
 
 use crate::command::cargo;
 use crate::table::Table;
-use crate::{Outcome, servers};
+use crate::{Outcome, programs};
 
 /// The benchmarks of the tests' package.
 const BENCHES: [&str; 3] = ["cache", "redis", "http"];
@@ -11,13 +11,13 @@ const COLUMNS: &[&str] = &["what", "against", "measured", "ratio", "to reach", "
 
 /// All of them, in one table.
 pub(crate) fn run() -> Outcome {
-    servers::require()?;
+    programs::require()?;
     some(&BENCHES)
 }
 
 /// A cached get, from memory and from Redis.
 pub(crate) fn cache() -> Outcome {
-    servers::require()?;
+    programs::require()?;
     some(&["cache", "redis"])
 }
 

@@ -2,7 +2,7 @@
 
 use crate::command::cargo;
 use crate::table::Table;
-use crate::{Outcome, servers};
+use crate::{Outcome, programs};
 
 /// Rows of the table of faults and attacks; those without a test are told.
 const ROWS: std::ops::RangeInclusive<u32> = 1..=40;
@@ -22,7 +22,7 @@ pub(crate) fn long() -> Outcome {
 }
 
 fn table(size: &'static str) -> Outcome {
-    servers::require()?;
+    programs::require()?;
     cargo("build --release -p promptops-cli").run()?;
     let mut table = Table::new(COLUMNS);
     let outcome = table.run(cargo(LINE).env("PROMPTOPS_FAULTS", size));

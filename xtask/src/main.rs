@@ -8,7 +8,7 @@ mod docs;
 mod faults;
 mod lint;
 mod models;
-mod servers;
+mod programs;
 mod table;
 mod test;
 mod tidy;

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: all tests, the examples, and the feature sets people build with.
 
 use crate::command::{cargo, program};
-use crate::{Outcome, servers};
+use crate::{Outcome, programs};
 
 /// Examples run to their end without a server; the quickstart first.
 const EXAMPLES: [&str; 4] = ["quickstart", "custom_cache", "custom_transport", "middleware"];
@@ -22,7 +22,7 @@ const FEATURE_CHECKS: [&str; 11] = [
 
 pub(crate) fn run() -> Outcome {
     require_c_compiler()?;
-    servers::require()?;
+    programs::require()?;
     cargo("test --workspace --all-features").run()?;
     for example in EXAMPLES {
         cargo(&format!("run --quiet --example {example}")).run()?;

@@ -8,7 +8,8 @@ use promptops_types::{Secret, Timestamp, ValidationIssue};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::limits::{MAX_DESCRIPTION_CHARS, MAX_ITEMS, MAX_NAME_CHARS, MAX_PAGE};
+use crate::limits::{MAX_DESCRIPTION_CHARS, MAX_ITEMS, MAX_NAME_CHARS};
+use crate::read::check_limit;
 use crate::{Access, Registry, RegistryError, Store};
 
 /// What every key begins with.
@@ -26,6 +27,7 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Scope {
     /// Reading prompts.
     Read,
@@ -67,6 +69,7 @@ impl FromStr for Scope {
 /// Most requests of a key. What is not set has the server's own limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RateLimits {
     /// In any minute.
     #[serde(rename = "rate_limit_per_minute")]
@@ -88,6 +91,7 @@ impl RateLimits {
 
 /// A key as it is known: never its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApiKey {
     /// UUID.
     pub id: String,
@@ -126,6 +130,7 @@ impl ApiKey {
 /// A key to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewKey {
     /// What people call it.
     pub name: String,
@@ -252,7 +257,8 @@ impl Registry {
     /// this id; and where the next page begins, if there is one.
     ///
     /// # Errors
-    /// [`RegistryError::ScopeMissing`] without the scope `admin`.
+    /// [`RegistryError::ScopeMissing`] without the scope `admin`; [`RegistryError::Invalid`] for a limit
+    /// of 0 or above 1000.
     pub async fn keys(
         &self,
         access: &Access,
@@ -260,8 +266,9 @@ impl Registry {
         limit: u64,
     ) -> Result<(Vec<ApiKey>, Option<(Timestamp, String)>), RegistryError> {
         access.require(Scope::Admin)?;
-        let mut keys = self.store.keys(after, limit.clamp(1, MAX_PAGE) + 1).await?;
-        let has_more = keys.len() as u64 > limit.clamp(1, MAX_PAGE);
+        check_limit(limit)?;
+        let mut keys = self.store.keys(after, limit + 1).await?;
+        let has_more = keys.len() as u64 > limit;
         if has_more {
             keys.pop();
         }

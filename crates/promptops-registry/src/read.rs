@@ -220,7 +220,7 @@ impl Registry {
     /// change with the number `after`, at most `limit` (1 to 1000).
     ///
     /// # Errors
-    /// [`RegistryError::Store`].
+    /// [`RegistryError::Invalid`] for a limit of 0 or above 1000; [`RegistryError::Store`].
     pub async fn changes(
         &self,
         access: &Access,
@@ -229,11 +229,12 @@ impl Registry {
         limit: u64,
     ) -> Result<Vec<AuditEntry>, RegistryError> {
         access.require(Scope::Read)?;
+        check_limit(limit)?;
         let query = AuditQuery {
             projects: access.narrow(project.map(|project| vec![project.to_owned()])),
             prompt_id: None,
             after,
-            limit: limit.clamp(1, MAX_PAGE),
+            limit,
         };
         Ok(self.store.audit(&query).await?)
     }
@@ -294,7 +295,7 @@ impl Registry {
 }
 
 /// Refuses a page that is empty or too large.
-fn check_limit(limit: u64) -> Result<(), RegistryError> {
+pub(crate) fn check_limit(limit: u64) -> Result<(), RegistryError> {
     if limit == 0 || limit > MAX_PAGE {
         let message = format!("is {limit}; it must be 1 to {MAX_PAGE}");
         return Err(RegistryError::invalid("limit", "out_of_range", message));

@@ -5,7 +5,8 @@ use std::fmt::Display;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use http::{Method, StatusCode, Uri};
+use http::header::ALLOW;
+use http::{HeaderValue, Method, StatusCode, Uri};
 use promptops_registry::{MAX_BODY_BYTES, RegistryError, StoreError};
 use promptops_template::TemplateError;
 use promptops_types::{ErrorBody, ErrorCode, SelectorError, ValidationIssue};
@@ -213,9 +214,19 @@ pub(crate) async fn no_such_route(uri: Uri) -> ApiError {
     ApiError::new(ErrorCode::NotFound, message)
 }
 
-pub(crate) async fn no_such_method(method: Method, uri: Uri) -> ApiError {
+pub(crate) async fn no_such_method(method: Method, uri: Uri) -> Response {
     let message = format!("{} does not take {method}", shown(&uri));
-    ApiError::new(ErrorCode::MethodNotAllowed, message)
+    let mut response = ApiError::new(ErrorCode::MethodNotAllowed, message).into_response();
+    // A batch is found by the path of a prompt, which takes other methods.
+    let of_prompts = uri.path().rsplit_once("/prompts/").map(|(_, id)| id);
+    let allowed = match of_prompts {
+        Some("batch") => "POST",
+        Some(id) if !id.contains('/') => "GET,HEAD,PUT,DELETE",
+        // The router says what there is.
+        _ => return response,
+    };
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 /// A handler that panicked: a fault of ours, logged by its message.

@@ -14,13 +14,11 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::error::ApiError;
+use crate::extract::own_id;
 use crate::reply::{Payload, Reply};
 use crate::{App, etag};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// Longest key.
-const MAX_KEY: usize = 255;
 
 /// Where writes are that are made once: those of prompts and labels.
 fn is_keyed(request: &Request) -> bool {
@@ -33,19 +31,19 @@ fn is_keyed(request: &Request) -> bool {
 }
 
 pub(crate) async fn once(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let (Some(key), true) = (request.headers().get(&IDEMPOTENCY_KEY), is_keyed(&request)) else {
+    if !is_keyed(&request) {
         return next.run(request).await;
+    }
+    let key = match own_id(request.headers(), &IDEMPOTENCY_KEY) {
+        Ok(Some(key)) => key.to_owned(),
+        Ok(None) => return next.run(request).await,
+        Err(error) => return error.into_response(),
     };
     let Some(access) = request.extensions().get::<Access>().cloned() else {
         return next.run(request).await;
     };
-    let key = key.as_bytes();
-    if !(1..=MAX_KEY).contains(&key.len()) || !key.iter().all(u8::is_ascii_graphic) {
-        let message = format!("`Idempotency-Key` must be 1 to {MAX_KEY} visible ASCII characters");
-        return ApiError::bad_request(message).into_response();
-    }
     let receipt = Receipt {
-        id: digest(&[access.actor().as_bytes(), key]),
+        id: digest(&[access.actor().as_bytes(), key.as_bytes()]),
         fingerprint: fingerprint(&request),
         at: app.time.now(),
     };

@@ -11,6 +11,7 @@ mod in_process;
 mod keyed;
 mod limits;
 mod metrics;
+mod openapi;
 mod progress;
 mod rates;
 mod reply;
@@ -110,18 +111,21 @@ pub fn router_with_time(registry: Registry, time: Arc<dyn TimeSource>) -> Router
     let master = MasterKey::random().expect("the system gives random bytes");
     let app = App::new(registry, time, master);
     let routes = routes::routes(&app).merge(routes::feeds());
-    wrapped(Router::new().nest(BASE_PATH, routes), app)
+    wrapped(Router::new().nest(BASE_PATH, routes.into()), app)
 }
 
 /// The same for callers over a network, who prove who they are, and the paths that ask for no key.
 pub(crate) fn network_router(app: App) -> Router {
-    let routes = routes::routes(&app)
+    let (keyed, of_keyed) = routes::routes(&app)
         .route_layer(from_fn_with_state(app.clone(), limits::in_flight))
         .merge(routes::feeds())
         .route_layer(from_fn_with_state(app.clone(), rates::limit))
         .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
-        .merge(routes::open());
-    wrapped(Router::new().nest(BASE_PATH, routes).merge(routes::root()), app)
+        .split_for_parts();
+    let (open, of_open) = routes::open().split_for_parts();
+    let described = openapi::served(openapi::describe(of_keyed, of_open));
+    let routes = Router::new().nest(BASE_PATH, keyed.merge(open));
+    wrapped(routes.merge(routes::root()).merge(described), app)
 }
 
 fn wrapped(routes: Router<App>, app: App) -> Router {

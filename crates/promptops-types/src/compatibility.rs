@@ -5,6 +5,7 @@ use crate::ModelProvider;
 /// A model to check, on the wire `{"provider": "openai", "name": "gpt-4"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelRef {
     /// Who serves it.
     pub provider: ModelProvider,
@@ -23,6 +24,7 @@ impl ModelRef {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CompatibilityRequest {
     /// The stored prompt to check.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +45,7 @@ pub struct CompatibilityRequest {
 /// How well a prompt fits each model that was asked for.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CompatibilityReport {
     /// One entry a model, in the order asked.
     pub models: Vec<ModelCompatibility>,
@@ -58,6 +61,7 @@ impl CompatibilityReport {
 /// How well a prompt fits one model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelCompatibility {
     /// Who serves the model.
     pub provider: ModelProvider,

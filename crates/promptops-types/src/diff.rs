@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 /// What changed between two versions of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PromptDiff {
     /// Version on the left.
     #[serde(default)]

@@ -5,6 +5,7 @@ use crate::{ErrorCode, Timestamp};
 
 /// A successful answer on the wire: `{"success": true, "data": …, "metadata": {…}}`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Success<T> {
     /// Always true.
     pub success: bool,
@@ -16,6 +17,7 @@ pub struct Success<T> {
 
 /// An error on the wire: `{"success": false, "error": {…}, "metadata": {…}}`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Failure {
     /// Always false.
     pub success: bool,
@@ -31,6 +33,7 @@ pub struct Failure {
 /// the message. An empty code says that none was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Value")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorBody {
     /// A fixed word for programs.
     pub code: ErrorCode,
@@ -63,6 +66,7 @@ impl From<Value> for ErrorBody {
 /// About an answer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResponseMetadata {
     /// The id under which the request was logged.
     pub request_id: String,

@@ -44,6 +44,7 @@ impl HealthStatus {
 /// The health of one dependency.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DependencyHealth {
     /// How it is.
     pub status: HealthState,

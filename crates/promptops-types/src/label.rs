@@ -71,6 +71,7 @@ impl<'de> Deserialize<'de> for LabelName {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum LabelTarget {
     /// One version.
     Version(Version),
@@ -107,6 +108,7 @@ impl fmt::Display for LabelTarget {
 /// A label of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Label {
     /// The label's name.
     pub label: LabelName,

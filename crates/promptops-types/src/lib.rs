@@ -13,6 +13,8 @@ mod label;
 mod list;
 mod model;
 mod open_enum;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod prompt;
 mod prompt_write;
 mod render;

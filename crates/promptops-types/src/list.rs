@@ -10,6 +10,7 @@ use crate::{ErrorBody, PromptResponse};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum SortBy {
     /// When the prompt was created.
     #[default]
@@ -23,6 +24,7 @@ pub enum SortBy {
 /// Which way a list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum SortOrder {
     /// Smallest, or oldest, first.
     Asc,
@@ -77,6 +79,7 @@ impl FromStr for SortOrder {
 /// One page of a list: each prompt at its latest version.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PromptPage {
     /// The prompts.
     pub prompts: Vec<Arc<PromptResponse>>,
@@ -109,6 +112,7 @@ impl PromptPage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum BatchEntry {
     /// The latest version.
     Id(String),
@@ -160,6 +164,7 @@ impl From<String> for BatchEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchRequest {
     /// At most 500.
     pub prompt_ids: Vec<BatchEntry>,
@@ -186,6 +191,7 @@ impl BatchRequest {
 /// What a batch found. One missing prompt never fails the rest.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchResponse {
     /// Found prompts, by the id that was asked for; `id@selector` where a version was.
     pub prompts: BTreeMap<String, Arc<PromptResponse>>,

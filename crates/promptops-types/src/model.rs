@@ -24,6 +24,7 @@ open_enum! {
 /// A model and what it can do. Prices are the provider's list prices on the catalogue's date.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelInfo {
     /// Who serves it.
     pub provider: ModelProvider,
@@ -72,6 +73,7 @@ impl ModelInfo {
 /// Every model a registry knows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelCatalogue {
     /// Where the facts were read.
     #[serde(default)]

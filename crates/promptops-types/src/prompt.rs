@@ -13,6 +13,7 @@ pub const DEFAULT_PROJECT: &str = "default";
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PromptResponse {
     /// UUID.
     #[serde(deserialize_with = "null_as_default")]
@@ -87,6 +88,7 @@ where
 /// One message of a chat prompt or of a render.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Message {
     /// `system`, `user`, `assistant`, `tool`, or whatever the provider knows.
     pub role: String,
@@ -108,6 +110,7 @@ impl Message {
 /// A body that replaces the prompt's content for the models it names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelSpecificPrompt {
     /// The provider.
     pub model_provider: ModelProvider,

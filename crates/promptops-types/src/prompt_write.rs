@@ -16,6 +16,7 @@ use crate::{Message, ModelSpecificPrompt, TemplateFormat};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewPrompt {
     /// Display name, 1 to 200 characters.
     pub name: String,
@@ -149,6 +150,7 @@ impl NewPrompt {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PromptUpdate {
     /// Display name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -215,6 +217,7 @@ impl PromptUpdate {
 /// Which number of the version an update raises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Bump {
     /// 1.2.3 becomes 2.0.0.
     Major,
@@ -229,6 +232,7 @@ pub enum Bump {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Deleted {
     /// UUID of the prompt.
     pub id: String,

@@ -8,6 +8,7 @@ use crate::{Message, ModelProvider, PromptVariables};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RenderResponse {
     /// UUID of the prompt.
     #[serde(deserialize_with = "null_as_default")]
@@ -43,6 +44,7 @@ pub struct RenderResponse {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BodyChoice {
     /// How it was chosen.
     pub kind: BodyKind,
@@ -75,6 +77,7 @@ impl Default for BodyKind {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RenderRequest {
     /// Values by name.
     pub variables: PromptVariables,

@@ -7,6 +7,7 @@ use crate::{ModelProvider, Timestamp};
 /// One use of the registry or of a prompt, as a client tells it: never a text, a variable or a key.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UsageEvent {
     /// The operation: `get_prompt`, `render_prompt` and so on.
     pub operation: String,
@@ -67,6 +68,7 @@ impl UsageEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Granularity {
     /// An hour.
     Hour,
@@ -83,6 +85,7 @@ pub enum Granularity {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UsageTotals {
     /// Uses.
     pub requests: u64,
@@ -108,6 +111,7 @@ pub struct UsageTotals {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UsagePeriod {
     /// When it begins.
     pub start: Timestamp,
@@ -120,6 +124,7 @@ pub struct UsagePeriod {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PromptUsage {
     /// As it was asked for: UUID or slug.
     pub prompt_id: String,
@@ -135,6 +140,7 @@ pub struct PromptUsage {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UsageStats {
     /// The first hour.
     pub start_date: Timestamp,

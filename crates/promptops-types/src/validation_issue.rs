@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// One fault of a request, a template or a set of variables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ValidationIssue {
     /// The field or variable at fault.
     #[serde(default)]

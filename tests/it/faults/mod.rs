@@ -6,6 +6,7 @@
 
 mod cache;
 mod clock_skew;
+mod description;
 mod dropped;
 mod hostile;
 mod network;

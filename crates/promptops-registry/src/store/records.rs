@@ -213,6 +213,7 @@ pub struct Applied {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Action {
     /// A version was published.
     Publish,
@@ -254,6 +255,7 @@ impl Action {
 
 /// One line of the audit trail: who did what, when, and what it was before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditEntry {
     /// Number of the change; grows, never used twice.
     pub seq: u64,

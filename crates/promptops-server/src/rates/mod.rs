@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use promptops_registry::{ApiKey, RateLimits};
 use promptops_types::{ErrorCode, TimeSource};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use self::local::Local;
 use crate::App;
@@ -35,10 +36,14 @@ const WINDOWS: [Duration; 3] =
 struct Limits([NonZeroU32; 3]);
 
 /// What is left of a window.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = RateLimit)]
 pub(crate) struct Left {
+    /// Most requests.
     pub(crate) limit: u32,
+    /// Requests that there were.
     pub(crate) used: u32,
+    /// Requests that there may be.
     pub(crate) remaining: u32,
     /// Seconds until nothing of it is used.
     pub(crate) reset_seconds: u64,

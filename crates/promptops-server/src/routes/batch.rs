@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request, State};
+use axum::response::{IntoResponse, Response};
 use http::{Method, Uri};
-use promptops_types::{BatchRequest, BatchResponse, ErrorCode, PromptResponse};
+use promptops_registry::Access;
+use promptops_types::{BatchRequest, BatchResponse, ErrorCode, PromptResponse, Success};
 
 use crate::App;
 use crate::error::{ApiError, no_such_method};
@@ -35,7 +37,14 @@ fn size(prompt: &PromptResponse) -> usize {
     counter.0
 }
 
-/// `POST /prompts/batch`; a POST to any other prompt is no method of it.
+/// Many prompts at once: one that is missing does not fail the others.
+#[utoipa::path(
+    post,
+    path = "/prompts/batch",
+    tag = "prompts",
+    request_body = BatchRequest,
+    responses((status = 200, description = "Those that were found, and why the others were not", body = Success<BatchResponse>)),
+)]
 pub(crate) async fn batch(
     State(app): State<App>,
     Caller(access): Caller,
@@ -43,11 +52,18 @@ pub(crate) async fn batch(
     method: Method,
     uri: Uri,
     request: Request,
-) -> Result<Reply, ApiError> {
+) -> Result<Reply, Response> {
+    // It is found by the path of a prompt: a path of its own would hide a prompt with that slug.
     if id != "batch" {
         return Err(no_such_method(method, uri).await);
     }
-    let Json(body): Json<BatchRequest> = Json::from_request(request, &app).await?;
+    let body = Json::from_request(request, &app).await;
+    let found = async { found(&app, &access, body?.0).await };
+    found.await.map_err(ApiError::into_response)
+}
+
+/// Those that are found, and why the others are not.
+async fn found(app: &App, access: &Access, body: BatchRequest) -> Result<Reply, ApiError> {
     if body.prompt_ids.len() > BatchRequest::MAX {
         let message = format!(
             "names {} prompts; at most {} in one batch",
@@ -67,7 +83,7 @@ pub(crate) async fn batch(
         let reference = prompt(entry.id().to_owned(), body.project_id.clone());
         let found = match selector(entry.version()) {
             Ok(selector) => {
-                app.registry.get(&access, &reference, &selector, None).await.map_err(ApiError::from)
+                app.registry.get(access, &reference, &selector, None).await.map_err(ApiError::from)
             }
             Err(error) => Err(error),
         };
@@ -88,7 +104,7 @@ pub(crate) async fn batch(
                 }
                 // A prompt that goes between the two reads was there for the first.
                 if body.include_versions
-                    && let Ok(numbers) = app.registry.version_numbers(&access, &reference).await
+                    && let Ok(numbers) = app.registry.version_numbers(access, &reference).await
                 {
                     let numbers = numbers.iter().map(ToString::to_string).collect();
                     response.versions.insert(key.clone(), numbers);

@@ -12,9 +12,10 @@ use futures_util::stream;
 use http::HeaderMap;
 use http::header::ACCEPT;
 use promptops_registry::{Access, AuditEntry, KeyHash};
-use serde::Deserialize;
-use serde_json::json;
+use promptops_types::Success;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
 use crate::auth::{UsedKey, refused};
@@ -37,12 +38,17 @@ const LOOK_IN_PROCESS: Duration = Duration::from_millis(500);
 /// How often a stream without changes says that it is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Changes {
+    /// `next_cursor` of the answer before; from the beginning unless given.
     since: Option<String>,
+    /// Only this project.
     project_id: Option<String>,
+    /// Most changes; 100.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u64>,
-    /// Seconds that may pass until there is a change; 0.
+    /// Seconds that may pass until there is a change, at most 60; 0.
     wait: Option<u64>,
 }
 
@@ -58,6 +64,15 @@ fn parsed(text: &str) -> Result<u64, ApiError> {
     })
 }
 
+/// What was published, labelled and deleted, in order. With `Accept: text/event-stream` the answer stays
+/// open, and each change is an event.
+#[utoipa::path(
+    get,
+    path = "/changes",
+    tag = "changes",
+    params(Changes),
+    responses((status = 200, description = "Changes after the cursor", body = Success<Page>)),
+)]
 pub(crate) async fn changes(
     State(app): State<App>,
     Caller(access): Caller,
@@ -97,8 +112,18 @@ pub(crate) async fn changes(
     };
     let next = found.last().map_or(since, |last| last.seq);
     let has_more = found.len() as u64 >= limit;
-    let body = json!({ "changes": found, "next_cursor": cursor(next), "has_more": has_more });
-    Ok(Reply::ok(&body)?.into_response())
+    let page = Page { changes: found, next_cursor: cursor(next), has_more };
+    Ok(Reply::ok(&page)?.into_response())
+}
+
+/// Changes in order.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChangePage)]
+pub(crate) struct Page {
+    changes: Vec<AuditEntry>,
+    /// `since` of the next request, whether there were changes or not.
+    next_cursor: String,
+    has_more: bool,
 }
 
 struct Feed {

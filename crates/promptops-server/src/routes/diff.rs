@@ -1,18 +1,33 @@
 use axum::extract::State;
+use promptops_types::{PromptDiff, Success};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::App;
 use crate::error::ApiError;
 use crate::extract::{Caller, Path, Query, prompt, selector};
 use crate::reply::Reply;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Between {
+    /// Selector of the version before.
+    #[param(required)]
     from: Option<String>,
+    /// Selector of the version after; the latest unless given.
     to: Option<String>,
+    /// The prompt's project.
     project_id: Option<String>,
 }
 
+/// What changed between two versions.
+#[utoipa::path(
+    get,
+    path = "/prompts/{id}/diff",
+    tag = "versions",
+    params(("id" = String, Path, description = "UUID or slug"), Between),
+    responses((status = 200, description = "The differences", body = Success<PromptDiff>)),
+)]
 pub(crate) async fn diff(
     State(app): State<App>,
     Caller(access): Caller,

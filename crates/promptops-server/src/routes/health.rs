@@ -5,28 +5,57 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use promptops_registry::Access;
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use promptops_types::Success;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::App;
 use crate::error::ApiError;
 use crate::reply::Reply;
 
-/// For everybody: no key is asked for.
+/// How well the server is. No key is asked for.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "health",
+    responses((status = 200, description = "How well it is", body = Success<Health>)),
+)]
 pub(crate) async fn health(State(app): State<App>) -> Result<Reply, ApiError> {
     let started = app.time.monotonic();
     let store = app.registry.projects(&Access::full("health")).await;
     let took = app.time.monotonic().saturating_sub(started);
     let is_well = store.is_ok();
     let status = if is_well { "healthy" } else { "unhealthy" };
-    Reply::ok(&json!({
-        "status": status,
-        "version": env!("CARGO_PKG_VERSION"),
-        "dependencies": {
-            "store": { "status": status, "latency_ms": took.as_secs_f64() * 1e3 },
-        },
-        "uptime_seconds": app.time.monotonic().saturating_sub(app.started).as_secs(),
-        "requests_last_minute": app.requests.last_minute(app.time.monotonic()),
-    }))
+    let store = Dependency { status, latency_ms: took.as_secs_f64() * 1e3 };
+    Reply::ok(&Health {
+        status,
+        version: env!("CARGO_PKG_VERSION"),
+        dependencies: [("store", store)].into(),
+        uptime_seconds: app.time.monotonic().saturating_sub(app.started).as_secs(),
+        requests_last_minute: app.requests.last_minute(app.time.monotonic()),
+    })
+}
+
+/// How well the server is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// `healthy` or `unhealthy`.
+    status: &'static str,
+    /// Of the server.
+    version: &'static str,
+    /// What it needs, by name.
+    dependencies: BTreeMap<&'static str, Dependency>,
+    uptime_seconds: u64,
+    requests_last_minute: u64,
+}
+
+/// Something that the server needs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Dependency {
+    status: &'static str,
+    latency_ms: f64,
 }
 
 /// The process runs.

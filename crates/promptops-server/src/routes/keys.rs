@@ -1,10 +1,12 @@
 //! API keys, and whether credentials are valid.
 
 use axum::extract::State;
-use promptops_registry::{ApiKey, NewKey};
-use promptops_types::Timestamp;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+use promptops_registry::{ApiKey, NewKey, RateLimits, Scope};
+use promptops_types::{Success, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
 use crate::auth::{FirstForm, is_first_form};
@@ -12,22 +14,54 @@ use crate::error::ApiError;
 use crate::extract::{Caller, Json, Path, Query};
 use crate::reply::Reply;
 
+/// Makes an API key, which may do no more than the one that makes it. Its text and its secret are told
+/// this once.
+#[utoipa::path(
+    post,
+    path = "/auth/api-keys",
+    tag = "keys",
+    request_body = NewKey,
+    responses((status = 201, description = "The key", body = Success<MadeKey>)),
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     Caller(access): Caller,
     Json(new): Json<NewKey>,
 ) -> Result<Reply, ApiError> {
     let (key, text) = app.registry.create_key(&access, new).await?;
-    let mut told = shown(&key)?;
-    told["api_key"] = json!(text.expose());
-    told["secret_key"] = json!(app.master.secret(&key.id).expose());
-    Reply::created(&told)
+    let secret_key = app.master.secret(&key.id).expose().to_owned();
+    Reply::created(&MadeKey { api_key: text.expose().to_owned(), secret_key, key })
 }
 
-fn shown(key: &ApiKey) -> Result<Value, ApiError> {
-    serde_json::to_value(key).map_err(|error| ApiError::internal(&error))
+/// A new key. It is not kept anywhere, and has no `Debug`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MadeKey {
+    #[serde(flatten)]
+    key: ApiKey,
+    /// What requests are made with.
+    api_key: String,
+    /// What requests may be signed with.
+    secret_key: String,
 }
 
+/// One page of keys.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeyList {
+    /// May be fewer than were asked for, though more follow.
+    api_keys: Vec<ApiKey>,
+    has_more: bool,
+    /// `cursor` of the next page.
+    next_cursor: Option<String>,
+}
+
+/// The keys that may do no more than the caller's, the newest first.
+#[utoipa::path(
+    get,
+    path = "/auth/api-keys",
+    tag = "keys",
+    params(List),
+    responses((status = 200, description = "One page of keys", body = Success<KeyList>)),
+)]
 pub(crate) async fn list(
     State(app): State<App>,
     Caller(access): Caller,
@@ -37,15 +71,19 @@ pub(crate) async fn list(
     let limit = query.limit.unwrap_or(PAGE);
     let (keys, next) = app.registry.keys(&access, after, limit).await?;
     let next = next.map(|(at, id)| format!("k{}.{id}", at.unix_micros()));
-    Reply::ok(&json!({ "api_keys": keys, "has_more": next.is_some(), "next_cursor": next }))
+    Reply::ok(&KeyList { api_keys: keys, has_more: next.is_some(), next_cursor: next })
 }
 
 /// Keys on a page unless said otherwise.
 const PAGE: u64 = 100;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct List {
+    /// Most keys of the page; 100.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<u64>,
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -59,6 +97,14 @@ fn parsed(cursor: &str) -> Result<(Timestamp, &str), ApiError> {
     })
 }
 
+/// Ends a key: it is refused from the next request on.
+#[utoipa::path(
+    delete,
+    path = "/auth/api-keys/{id}",
+    tag = "keys",
+    params(("id" = String, Path, description = "The key's id")),
+    responses((status = 200, description = "The key", body = Success<ApiKey>)),
+)]
 pub(crate) async fn revoke(
     State(app): State<App>,
     Caller(access): Caller,
@@ -67,21 +113,49 @@ pub(crate) async fn revoke(
     Reply::ok(&app.registry.revoke_key(&access, &id).await?)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ValidateKey)]
 pub(crate) struct Validate {
+    /// The key.
     api_key: String,
+    /// A signature of the first form, with what it is of.
     signature: Option<String>,
     timestamp: Option<String>,
     method: Option<String>,
     endpoint: Option<String>,
 }
 
+/// What a key may do, if it is valid.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = KeyValidity)]
+pub(crate) struct Validity {
+    valid: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_scopes: Option<BTreeSet<Scope>>,
+    /// Every project without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_projects: Option<BTreeSet<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<RateLimits>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+}
+
 /// Tells of a key what whoever holds it could find out by using it.
+#[utoipa::path(
+    post,
+    path = "/auth/validate",
+    tag = "keys",
+    request_body = Validate,
+    responses((status = 200, description = "Whether it is valid", body = Success<Validity>)),
+)]
 pub(crate) async fn validate(
     State(app): State<App>,
     Json(asked): Json<Validate>,
 ) -> Result<Reply, ApiError> {
-    let invalid = json!({ "valid": false });
+    let invalid = Validity::default();
     let Some(key) = app.registry.authenticate(&asked.api_key).await? else {
         return Reply::ok(&invalid);
     };
@@ -96,12 +170,12 @@ pub(crate) async fn validate(
             return Reply::ok(&invalid);
         }
     }
-    Reply::ok(&json!({
-        "valid": true,
-        "key_id": key.id,
-        "allowed_scopes": key.scopes,
-        "allowed_projects": key.projects,
-        "limits": key.limits,
-        "expires_at": key.expires_at,
-    }))
+    Reply::ok(&Validity {
+        valid: true,
+        key_id: Some(key.id),
+        allowed_scopes: Some(key.scopes),
+        allowed_projects: key.projects,
+        limits: Some(key.limits),
+        expires_at: key.expires_at,
+    })
 }

@@ -1,4 +1,6 @@
-//! The contract's paths, one module a subject.
+//! The contract's paths, one module a subject. Each handler says what it takes and gives; routes and their
+//! description are made of the same list.
+#![allow(unused_qualifications, reason = "what `utoipa::path` makes of its parameters has them")]
 
 mod batch;
 mod changes;
@@ -14,50 +16,50 @@ mod versions;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::{App, keyed};
 
 /// Every path that asks who is there, below [`BASE_PATH`](crate::BASE_PATH).
-pub(crate) fn routes(app: &App) -> Router<App> {
-    Router::new()
-        .route("/prompts", get(prompts::list).post(prompts::create))
-        .route(
-            "/prompts/{id}",
-            get(prompts::get)
-                .put(prompts::update)
-                .delete(prompts::delete)
-                // `/prompts/batch`. A path of its own would hide a prompt with that slug.
-                .post(batch::batch),
-        )
-        .route("/prompts/{id}/versions", get(versions::list))
-        .route("/prompts/{id}/versions/{version}", get(versions::get))
-        .route("/prompts/{id}/render", post(render::render))
-        .route("/prompts/{id}/model/{provider}/{name}", get(models::body))
-        .route("/prompts/{id}/labels", get(labels::list))
-        .route("/prompts/{id}/labels/{label}", put(labels::set).delete(labels::remove))
-        .route("/prompts/{id}/diff", get(diff::diff))
-        .route("/models", get(models::list))
-        .route("/models/compatibility", post(models::compatibility))
-        .route("/auth/api-keys", get(keys::list).post(keys::create))
-        .route("/auth/api-keys/{id}", delete(keys::revoke))
-        .route("/usage/log", post(usage::log))
-        .route("/usage/stats", get(usage::stats))
-        .route("/usage/limits", get(usage::limits))
+pub(crate) fn routes(app: &App) -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(prompts::list, prompts::create))
+        .routes(routes!(prompts::get, prompts::update, prompts::delete))
+        // `/prompts/batch`, which is described by itself.
+        .route("/prompts/{id}", post(batch::batch))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::get))
+        .routes(routes!(render::render))
+        .routes(routes!(models::body))
+        .routes(routes!(labels::list))
+        .routes(routes!(labels::set, labels::remove))
+        .routes(routes!(diff::diff))
+        .routes(routes!(models::list))
+        .routes(routes!(models::compatibility))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(usage::log))
+        .routes(routes!(usage::stats))
+        .routes(routes!(usage::limits))
         .route_layer(from_fn_with_state(app.clone(), keyed::once))
 }
 
 /// Paths whose answers may stay open.
-pub(crate) fn feeds() -> Router<App> {
-    Router::new().route("/changes", get(changes::changes))
+pub(crate) fn feeds() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(changes::changes))
 }
 
 /// Paths below [`BASE_PATH`](crate::BASE_PATH) that ask for no key.
-pub(crate) fn open() -> Router<App> {
-    Router::new()
-        .route("/health", get(health::health))
-        .route("/auth/validate", post(keys::validate))
+pub(crate) fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(health::health)).routes(routes!(keys::validate))
 }
+
+/// What is described beside the routes: it has none of its own.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(batch::batch))]
+pub(crate) struct Beside;
 
 /// Paths of whoever runs the server.
 pub(crate) fn root() -> Router<App> {

@@ -1,9 +1,12 @@
 use axum::extract::State;
 use promptops_registry::{catalogue, check_models};
 use promptops_template::choose_body;
-use promptops_types::{CompatibilityRequest, ModelProvider, PromptResponse};
-use serde::Deserialize;
-use serde_json::json;
+use promptops_types::{
+    CompatibilityReport, CompatibilityRequest, Message, ModelCatalogue, ModelProvider,
+    PromptResponse, Success,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
 use crate::extract::{Caller, Json, Path, Query, prompt, selector};
@@ -13,12 +16,23 @@ use crate::{App, etag};
 /// Most models of one compatibility request.
 const MAX_MODELS: usize = 100;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct List {
+    /// Only models from there.
     provider: Option<ModelProvider>,
+    /// Only models that can do this.
     capability: Option<String>,
 }
 
+/// The models that are known.
+#[utoipa::path(
+    get,
+    path = "/models",
+    tag = "models",
+    params(List),
+    responses((status = 200, description = "The models", body = Success<ModelCatalogue>)),
+)]
 pub(crate) async fn list(Caller(_): Caller, Query(query): Query<List>) -> Result<Reply, ApiError> {
     let all = catalogue();
     let models = all
@@ -31,6 +45,14 @@ pub(crate) async fn list(Caller(_): Caller, Query(query): Query<List>) -> Result
     Reply::ok(&all.with_models(models))
 }
 
+/// How well a prompt fits models.
+#[utoipa::path(
+    post,
+    path = "/models/compatibility",
+    tag = "models",
+    request_body = CompatibilityRequest,
+    responses((status = 200, description = "How well it fits each", body = Success<CompatibilityReport>)),
+)]
 pub(crate) async fn compatibility(
     State(app): State<App>,
     Caller(access): Caller,
@@ -59,13 +81,41 @@ pub(crate) async fn compatibility(
     Reply::ok(&check_models(&subject, &body.models))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Body {
+    /// Selector of the version.
     version: Option<String>,
+    /// The prompt's project.
     project_id: Option<String>,
 }
 
+/// The body that a model gets.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ModelBody {
+    prompt_id: String,
+    version: String,
+    model_provider: ModelProvider,
+    /// Any model of the provider without.
+    model_name: Option<String>,
+    /// The template; empty where there are messages.
+    content: String,
+    /// Templates of a chat prompt.
+    messages: Vec<Message>,
+    instructions: Option<String>,
+    expected_output_format: Option<String>,
+    /// Whether it is written for this model, or for all.
+    is_model_specific: bool,
+}
+
 /// The body that a model gets, not rendered.
+#[utoipa::path(
+    get,
+    path = "/prompts/{id}/model/{provider}/{name}",
+    tag = "prompts",
+    params(("id" = String, Path, description = "UUID or slug"), ("provider" = ModelProvider, Path, description = "Who the model is from"), ("name" = String, Path, description = "The model"), Body),
+    responses((status = 200, description = "The body", body = Success<ModelBody>)),
+)]
 pub(crate) async fn body(
     State(app): State<App>,
     Caller(access): Caller,
@@ -79,21 +129,30 @@ pub(crate) async fn body(
     let chosen = choose_body(&prompt.model_specific_prompts, Some(&provider), Some(&name));
     let data = match chosen {
         Some((index, _)) => {
-            let body = &prompt.model_specific_prompts[index];
-            json!({
-                "prompt_id": prompt.id, "version": prompt.version,
-                "model_provider": body.model_provider, "model_name": body.model_name,
-                "content": body.content, "instructions": body.instructions,
-                "expected_output_format": body.expected_output_format,
-                "is_model_specific": true,
-            })
+            let body = prompt.model_specific_prompts[index].clone();
+            ModelBody {
+                prompt_id: prompt.id.clone(),
+                version: prompt.version.clone(),
+                model_provider: body.model_provider,
+                model_name: body.model_name,
+                content: body.content,
+                messages: Vec::new(),
+                instructions: body.instructions,
+                expected_output_format: body.expected_output_format,
+                is_model_specific: true,
+            }
         }
-        None => json!({
-            "prompt_id": prompt.id, "version": prompt.version,
-            "model_provider": provider, "model_name": name,
-            "content": prompt.content, "messages": prompt.messages,
-            "is_model_specific": false,
-        }),
+        None => ModelBody {
+            prompt_id: prompt.id.clone(),
+            version: prompt.version.clone(),
+            model_provider: provider,
+            model_name: Some(name),
+            content: prompt.content.clone(),
+            messages: prompt.messages.clone(),
+            instructions: None,
+            expected_output_format: None,
+            is_model_specific: false,
+        },
     };
     Ok(Reply::ok(&data)?.etag(etag::of_prompt(&found)))
 }

@@ -1,6 +1,6 @@
 use axum::extract::State;
 use promptops_template::{PromptTemplate, RenderOptions, RenderedPrompt};
-use promptops_types::{RenderRequest, TemplateFormat};
+use promptops_types::{RenderRequest, RenderResponse, Success, TemplateFormat};
 
 use crate::App;
 use crate::error::ApiError;
@@ -12,6 +12,15 @@ use crate::reply::Reply;
 /// may take more than their length.
 const MAX_JINJA_BYTES: usize = 1024 * 1024;
 
+/// Renders a prompt.
+#[utoipa::path(
+    post,
+    path = "/prompts/{id}/render",
+    tag = "prompts",
+    params(("id" = String, Path, description = "UUID or slug"), InProject),
+    request_body = RenderRequest,
+    responses((status = 200, description = "The rendered text, or messages", body = Success<RenderResponse>)),
+)]
 pub(crate) async fn render(
     State(app): State<App>,
     Caller(access): Caller,

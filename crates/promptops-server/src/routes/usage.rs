@@ -4,41 +4,61 @@ use axum::Extension;
 use axum::extract::State;
 use http::{HeaderMap, HeaderName};
 use promptops_registry::StatsQuery;
-use promptops_types::{Granularity, Timestamp, UsageEvent};
-use serde::Deserialize;
-use serde_json::json;
+use promptops_types::{Granularity, Success, Timestamp, UsageEvent, UsageStats, ValidationIssue};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
 use crate::error::ApiError;
-use crate::extract::{Caller, Json, Query};
-use crate::rates::Remaining;
+use crate::extract::{AnyJson, Caller, Query, own_id};
+use crate::rates::{Left, Remaining};
 use crate::reply::Reply;
 
 /// What tells a batch that is sent again from another.
 const BATCH_ID: HeaderName = HeaderName::from_static("x-promptops-batch-id");
 
-/// Longest id of a batch.
-const MAX_BATCH_ID: usize = 255;
-
 /// One event, or several.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged, try_from = "Value")]
+#[schema(as = UsageEvents)]
 pub(crate) enum Events {
     Several(Vec<UsageEvent>),
     One(Box<UsageEvent>),
 }
 
+impl TryFrom<Value> for Events {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let event = |value: Value| match value {
+            Value::Object(_) => serde_json::from_value(value).map_err(|error| error.to_string()),
+            _ => Err("an event is no object".to_owned()),
+        };
+        match value {
+            Value::Array(values) => {
+                values.into_iter().map(event).collect::<Result<_, _>>().map(Self::Several)
+            }
+            value => event(value).map(|event| Self::One(Box::new(event))),
+        }
+    }
+}
+
+/// Counts events. A batch with an id in `X-PromptOps-Batch-Id` is counted once.
+#[utoipa::path(
+    post,
+    path = "/usage/log",
+    tag = "usage",
+    request_body = Events,
+    responses((status = 200, description = "How many were counted", body = Success<Logged>)),
+)]
 pub(crate) async fn log(
     State(app): State<App>,
     Caller(access): Caller,
     headers: HeaderMap,
-    Json(events): Json<Events>,
+    AnyJson(events): AnyJson<Events>,
 ) -> Result<Reply, ApiError> {
-    let batch = headers.get(&BATCH_ID).map(|id| id.to_str().unwrap_or_default());
-    if batch.is_some_and(|id| !(1..=MAX_BATCH_ID).contains(&id.len())) {
-        let message = format!("`{BATCH_ID}` must be 1 to {MAX_BATCH_ID} visible ASCII characters");
-        return Err(ApiError::bad_request(message));
-    }
+    let batch = own_id(&headers, &BATCH_ID)?;
     let events = match events {
         Events::Several(events) => events,
         Events::One(event) => vec![*event],
@@ -48,23 +68,60 @@ pub(crate) async fn log(
         return Err(ApiError::invalid("body", "too_many", message));
     }
     let logged = app.registry.log_usage(&access, batch, &events).await?;
-    let refused = logged.refused.iter().map(|(at, issue)| json!({ "index": at, "error": issue }));
-    Reply::ok(&json!({
-        "accepted": logged.accepted,
-        "duplicate": logged.duplicate,
-        "refused": refused.collect::<Vec<_>>(),
-    }))
+    let refused = logged.refused.into_iter().map(|(index, error)| Refused { index, error });
+    Reply::ok(&Logged {
+        accepted: logged.accepted,
+        duplicate: logged.duplicate,
+        refused: refused.collect(),
+    })
 }
 
-#[derive(Debug, Deserialize)]
+/// What became of events.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoggedUsage)]
+pub(crate) struct Logged {
+    /// Events that are counted.
+    accepted: usize,
+    /// Whether the batch was counted before.
+    duplicate: bool,
+    /// Those that are not.
+    refused: Vec<Refused>,
+}
+
+/// An event that is not counted.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RefusedEvent)]
+pub(crate) struct Refused {
+    /// Its place among the events.
+    index: usize,
+    /// Why.
+    error: ValidationIssue,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Stats {
+    /// From this date or moment on; 30 days before the end unless given.
     start_date: Option<String>,
+    /// Until then; now unless given.
     end_date: Option<String>,
+    /// Only this prompt, as it was asked for.
     prompt_id: Option<String>,
+    /// Only this project.
     project_id: Option<String>,
+    /// How long the periods are; a day unless given.
+    #[param(inline)]
     granularity: Option<Granularity>,
 }
 
+/// What was used, in sum, by operation and by period.
+#[utoipa::path(
+    get,
+    path = "/usage/stats",
+    tag = "usage",
+    params(Stats),
+    responses((status = 200, description = "The statistics", body = Success<UsageStats>)),
+)]
 pub(crate) async fn stats(
     State(app): State<App>,
     Caller(access): Caller,
@@ -90,12 +147,25 @@ fn moment(field: &str, text: &str) -> Result<Timestamp, ApiError> {
 }
 
 /// What is left of the caller's limits.
+#[utoipa::path(
+    get,
+    path = "/usage/limits",
+    tag = "usage",
+    responses((status = 200, description = "What is left", body = Success<Limits>)),
+)]
 pub(crate) async fn limits(
     Caller(_): Caller,
     remaining: Option<Extension<Remaining>>,
 ) -> Result<Reply, ApiError> {
-    let Some(Extension(Remaining([minute, hour, day]))) = remaining else {
-        return Reply::ok(&json!({}));
-    };
-    Reply::ok(&json!({ "minute": minute, "hour": hour, "day": day }))
+    let [minute, hour, day] = remaining.map_or([None; 3], |Extension(Remaining(left))| left);
+    Reply::ok(&Limits { minute, hour, day })
+}
+
+/// What is left of the caller's limits; nothing in process, where there are none.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageLimits)]
+pub(crate) struct Limits {
+    minute: Option<Left>,
+    hour: Option<Left>,
+    day: Option<Left>,
 }
