@@ -3,6 +3,7 @@ use promptops_server::{NewKey, Scope};
 use promptops_types::{Secret, SignedParts, SystemTime, TimeSource, Timestamp};
 use serde_json::json;
 
+use super::matrix::{Needs, ROUTES};
 use super::{Running, all, start};
 
 const MINUTE: i64 = 60 * 1_000_000;
@@ -10,29 +11,8 @@ const MINUTE: i64 = 60 * 1_000_000;
 #[tokio::test]
 async fn every_path_but_those_for_all_asks_for_a_key() {
     let server = start().await;
-    let paths = [
-        "GET /v1/client/prompts",
-        "POST /v1/client/prompts",
-        "GET /v1/client/prompts/a",
-        "PUT /v1/client/prompts/a",
-        "DELETE /v1/client/prompts/a",
-        "POST /v1/client/prompts/batch",
-        "GET /v1/client/prompts/a/versions",
-        "GET /v1/client/prompts/a/versions/1.0.0",
-        "POST /v1/client/prompts/a/render",
-        "GET /v1/client/prompts/a/model/openai/gpt-4",
-        "GET /v1/client/prompts/a/labels",
-        "PUT /v1/client/prompts/a/labels/l",
-        "DELETE /v1/client/prompts/a/labels/l",
-        "GET /v1/client/prompts/a/diff",
-        "GET /v1/client/models",
-        "POST /v1/client/models/compatibility",
-        "GET /v1/client/auth/api-keys",
-        "POST /v1/client/auth/api-keys",
-        "DELETE /v1/client/auth/api-keys/x",
-        "GET /v1/client/usage/limits",
-        "GET /v1/client/changes",
-    ];
+    let closed = ROUTES.iter().filter(|route| route.needs != Needs::Nobody);
+    let paths: Vec<String> = closed.map(|route| route.line("a", "")).collect();
     let mut bodies = Vec::new();
     let wrong = "po_0123456789012345678901234567890";
     for headers in [
@@ -45,7 +25,7 @@ async fn every_path_but_those_for_all_asks_for_a_key() {
             server.admin.expose()
         ),
     ] {
-        for path in paths {
+        for path in &paths {
             let answer = server.send(path, &headers, "{}").await;
             // After so many failures they are told to wait.
             assert!(matches!(answer.status, 401 | 429), "{path} {headers}: {answer:?}");

@@ -5,6 +5,7 @@ mod changes;
 mod connections;
 mod keyed;
 mod lists;
+pub(crate) mod matrix;
 pub(crate) mod process;
 mod usage;
 

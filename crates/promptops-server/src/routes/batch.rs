@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{Method, Uri};
-use promptops_registry::Access;
+use promptops_registry::{Access, Scope};
 use promptops_types::{BatchRequest, BatchResponse, ErrorCode, PromptResponse, Success};
 
 use crate::App;
@@ -64,6 +64,7 @@ pub(crate) async fn batch(
 
 /// Those that are found, and why the others are not.
 async fn found(app: &App, access: &Access, body: BatchRequest) -> Result<Reply, ApiError> {
+    access.require(Scope::Read)?;
     if body.prompt_ids.len() > BatchRequest::MAX {
         let message = format!(
             "names {} prompts; at most {} in one batch",
