@@ -16,6 +16,7 @@ mod redis;
 mod retry_after;
 mod reuse;
 mod server;
+mod store;
 
 use std::fmt;
 use std::time::Duration;
@@ -55,6 +56,12 @@ pub(crate) fn runs(table: usize) -> usize {
 pub(crate) fn seed() -> u64 {
     let given = std::env::var("PROMPTOPS_SEED").ok();
     given.map_or(20_261_125, |seed| seed.parse().unwrap())
+}
+
+/// Waits where nothing is asynchronous: for another process.
+#[expect(clippy::disallowed_methods, reason = "another process has no clock of ours")]
+pub(crate) fn wait(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// How long ago a reading of tokio's clock was.

@@ -6,6 +6,7 @@ mod connections;
 mod keyed;
 mod lists;
 pub(crate) mod matrix;
+mod nodes;
 pub(crate) mod process;
 mod usage;
 

@@ -9,7 +9,7 @@ use promptops_client::{PromptOpsClient, RetryConfig};
 use promptops_types::Secret;
 
 /// The program that was built with these tests.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let here = std::env::current_exe().unwrap();
     let program = here.ancestors().nth(2).unwrap().join("promptops");
     assert!(program.is_file(), "build it first: `cargo build -p promptops-cli`");

@@ -105,6 +105,11 @@ pub(super) async fn list(
     transaction: &Transaction<'_>,
     query: &ListQuery,
 ) -> Result<ListPage, StoreError> {
+    let asked = query.projects.iter().flatten().chain(&query.module).chain(&query.tags);
+    if asked.into_iter().any(|text| text.contains('\0')) {
+        // The database takes no such text, and so has none.
+        return Ok(ListPage::default());
+    }
     let tags = (!query.tags.is_empty()).then_some(&query.tags);
     let text = query.text.as_deref().filter(|text| !text.is_empty()).map(search::wanted);
     let trigrams = text.as_deref().and_then(search::all_of);
