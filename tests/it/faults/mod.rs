@@ -4,6 +4,7 @@
 //! What is promised in counts and in memory (no error, nothing hung, nothing leaked) is asserted. Times
 //! are printed with a verdict: a shared machine proves nothing about them.
 
+mod attacks;
 mod cache;
 mod clock_skew;
 mod description;

@@ -70,17 +70,7 @@ impl Running {
 
     /// Sends a request as it is written, and gives the status, the head and the body of the answer.
     pub(crate) async fn send(&self, head: &str, headers: &str, body: &str) -> Answer {
-        let length = body.len();
-        let host = self.address;
-        let request = format!(
-            "{head} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-        );
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        Answer::read(&answer)
+        ask(self.address, head, headers, body).await
     }
 
     /// The body of a path that asks for no key.
@@ -97,6 +87,21 @@ impl Running {
         let header = format!("authorization: Bearer {}\r\n", key.expose());
         self.send(&format!("GET {path}"), &header, "").await
     }
+}
+
+/// Sends a request as it is written to whoever listens there.
+pub(crate) async fn ask(address: SocketAddr, head: &str, headers: &str, body: &str) -> Answer {
+    let length = body.len();
+    let request = format!(
+        "{head} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // Refused early, not all of it may be taken.
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    Answer::read(&String::from_utf8_lossy(&answer))
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -27,12 +27,17 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it, and waits until it listens.
     pub(crate) fn start(db: &Path) -> Self {
+        Self::start_logging(db, Stdio::null(), "warn")
+    }
+
+    /// The same, with its log at a level.
+    pub(crate) fn start_logging(db: &Path, log: impl Into<Stdio>, level: &str) -> Self {
         let mut child = Command::new(program())
             .args(["serve", "--listen", "127.0.0.1:0", "--db"])
             .arg(format!("sqlite:{}", db.display()))
-            .env("RUST_LOG", "warn")
+            .env("RUST_LOG", level)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut admin = None;
@@ -57,6 +62,18 @@ impl Process {
             .cache(promptops_client::CacheConfig::none())
             .build()
             .unwrap()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The most memory that it has had, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().split(' ').next().unwrap().parse().unwrap()
     }
 
     /// Ends it at once, as a crash does.
