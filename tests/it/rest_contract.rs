@@ -361,3 +361,47 @@ async fn no_operation_takes_an_empty_envelope_for_an_answer() {
         }
     }
 }
+
+/// The same operations, by our own client against our own server over a real socket, by a key alone and
+/// signed.
+#[tokio::test]
+async fn every_operation_is_answered_by_our_server() {
+    let server = crate::server::start().await;
+    let header = format!("authorization: Bearer {}\r\n", server.admin.expose());
+    let made = server.send("POST /v1/client/auth/api-keys", &header, ALL_SCOPES).await.body;
+    let [key, secret] =
+        ["api_key", "secret_key"].map(|field| made["data"][field].as_str().unwrap());
+    let admin = server.client(&server.admin);
+    let builder = || {
+        PromptOpsClient::builder()
+            .base_url(format!("http://{}/v1", server.address))
+            .api_key(key)
+            .retry(promptops_client::RetryConfig::none())
+    };
+    for client in [builder().build().unwrap(), builder().secret_key(secret).build().unwrap()] {
+        for Operation { name, call, .. } in operations() {
+            for project in ["default", "p"] {
+                // Whatever the operation before has left.
+                for slug in ["a/b", "n"] {
+                    let _ = admin.delete_prompt(slug).project(project).force(true).await;
+                }
+                let new =
+                    NewPrompt::new("A", "Hi {{ n }}").slug("a/b").module("m").tags(["x", "y"]);
+                admin.create_prompt(new).project(project).await.unwrap();
+                let update = PromptUpdate::new().content("Hello {{ n }}");
+                admin.update_prompt("a/b", update).project(project).await.unwrap();
+                for version in ["1.0.0", "1.1.0"] {
+                    admin.set_label("a/b", "l", version).project(project).await.unwrap();
+                }
+            }
+            match call(&client).await {
+                Ok(_) => {}
+                // Another revision than that which the operation names.
+                Err(error) if name == "update_prompt" => assert_eq!(error.status(), Some(412)),
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+    }
+}
+
+const ALL_SCOPES: &str = r#"{"name": "all", "allowed_scopes": ["read", "write", "admin"]}"#;

@@ -5,7 +5,7 @@ use crate::table::Table;
 use crate::{Outcome, programs};
 
 /// The benchmarks of the tests' package.
-const BENCHES: [&str; 3] = ["cache", "redis", "http"];
+const BENCHES: [&str; 4] = ["cache", "redis", "http", "server"];
 
 const COLUMNS: &[&str] = &["what", "against", "measured", "ratio", "to reach", "verdict"];
 
@@ -24,6 +24,11 @@ pub(crate) fn cache() -> Outcome {
 /// An uncached get over HTTP.
 pub(crate) fn http() -> Outcome {
     some(&["http"])
+}
+
+/// The registry and its server.
+pub(crate) fn server() -> Outcome {
+    some(&["server"])
 }
 
 fn some(names: &[&str]) -> Outcome {

@@ -32,6 +32,15 @@ const POSTGRES: Program = Program {
              macOS           brew install postgresql@17",
 };
 
+#[cfg(target_os = "linux")]
+const STRACE: Program = Program {
+    name: "strace",
+    is_there: strace_is_there,
+    debian: &["strace"],
+    others: "Fedora          dnf install strace\n  \
+             Alpine          apk add strace",
+};
+
 const PYTHON: Program = Program {
     name: "Python with venv",
     is_there: python_is_there,
@@ -48,6 +57,8 @@ const REQUIREMENTS: &str = "tests/requirements.txt";
 /// Finds them, or installs them where the system's packages can be installed by whoever runs this.
 pub(crate) fn require() -> Outcome {
     [REDIS, POSTGRES, PYTHON].iter().try_for_each(Program::require)?;
+    #[cfg(target_os = "linux")]
+    STRACE.require()?;
     python_packages()
 }
 
@@ -87,6 +98,11 @@ fn postgres_is_there() -> bool {
     let folders = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     program("initdb", ["--version"]).works()
         || folders.into_iter().any(|folder| folder.path().join("bin/initdb").is_file())
+}
+
+#[cfg(target_os = "linux")]
+fn strace_is_there() -> bool {
+    program("strace", ["-V"]).works()
 }
 
 fn python_is_there() -> bool {

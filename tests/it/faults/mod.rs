@@ -13,6 +13,7 @@ mod hostile;
 mod network;
 mod no_answer;
 mod outage;
+mod power_cut;
 mod redis;
 mod retry_after;
 mod reuse;
