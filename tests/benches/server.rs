@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -18,9 +19,9 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use promptops_client::{CacheConfig, NewPrompt, PromptOpsClient};
-use promptops_registry::{ListQuery, PromptRef, SortBy};
+use promptops_registry::{ListQuery, PromptRef};
 use promptops_server::{Access, MasterKey, NewKey, Registry, Scope, Server, ServerConfig};
-use promptops_types::{Selector, SystemTime, TimeSource};
+use promptops_types::{Selector, SortBy, SystemTime, TimeSource};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -36,20 +37,24 @@ const MANY: usize = 1_000_000;
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    // In a task: what `block_on` runs is no part of the runtime's threads.
+    // What is measured with many at once is in a task: `block_on` is no part of the runtime's threads.
     runtime.block_on(async {
         tokio::spawn(served()).await.unwrap();
-        tokio::spawn(embedded()).await.unwrap();
+        embedded().await;
         tokio::spawn(published()).await.unwrap();
-        tokio::spawn(listed()).await.unwrap();
+        listed().await;
     });
+}
+
+fn seconds_since(started: Duration) -> f64 {
+    SystemTime.monotonic().saturating_sub(started).as_secs_f64()
 }
 
 /// How long something takes, in seconds.
 async fn timed<T>(work: impl Future<Output = T>) -> (f64, T) {
     let started = SystemTime.monotonic();
     let done = work.await;
-    ((SystemTime.monotonic() - started).as_secs_f64(), done)
+    (seconds_since(started), done)
 }
 
 fn new_prompt(name: &str) -> NewPrompt {
@@ -206,13 +211,13 @@ async fn embedded() {
             let body: String = read.query_row([&made.prompt.id], |row| row.get(0)).unwrap();
             std::hint::black_box(body);
         }
-        let raw = (SystemTime.monotonic() - started).as_secs_f64();
+        let raw = seconds_since(started);
         let started = SystemTime.monotonic();
         for _ in 0..READS {
             // A statement that is kept is not shared between tasks, so it is read here and not in one.
-            std::hint::black_box(futures_block(client.get_prompt("greeting")));
+            std::hint::black_box(futures_block(client.get_prompt("greeting"))).unwrap();
         }
-        let ours = (SystemTime.monotonic() - started).as_secs_f64();
+        let ours = seconds_since(started);
         if round > 0 {
             theirs.push(raw * each);
             mine.push(ours * each);
@@ -253,7 +258,7 @@ async fn published() {
         for _ in 0..PUBLISHES {
             connection.execute("INSERT INTO bench (body) VALUES (?)", [&body]).unwrap();
         }
-        let raw = (SystemTime.monotonic() - started).as_secs_f64();
+        let raw = seconds_since(started);
         let (ours, ()) = timed(async {
             let writers = (0..16).map(|writer| {
                 let (registry, access) = (registry.clone(), access.clone());
@@ -279,7 +284,7 @@ async fn published() {
 }
 
 /// A registry of so many prompts with a version each. What is searched is left out: it is not measured.
-fn fill(path: &Path, prompts: usize) {
+fn fill(path: &Path, prompts: i64) {
     drop(Registry::open(path).unwrap());
     let connection = Connection::open(path).unwrap();
     connection.execute_batch("PRAGMA synchronous = OFF; BEGIN").unwrap();
@@ -323,7 +328,7 @@ async fn listed() {
     let folder = TempDir::new().unwrap();
     let (few, many) = (folder.path().join("few.db"), folder.path().join("many.db"));
     fill(&few, 1000);
-    fill(&many, MANY);
+    fill(&many, MANY.try_into().unwrap());
     let (mut open_few, mut open_many) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         for (path, taken) in [(&few, &mut open_few), (&many, &mut open_many)] {
@@ -361,12 +366,12 @@ async fn listed() {
     let cursor = before.next_cursor.unwrap();
     let (mut first, mut last, mut by_offset) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let list = async |_| many.list(&access, query(0), None).await.unwrap();
-        first.push(read_time(200, list).await);
-        let list = async |_| many.list(&access, query(0), Some(&cursor)).await.unwrap();
-        last.push(read_time(200, list).await);
-        let list = async |_| many.list(&access, query(900_000), None).await.unwrap();
-        by_offset.push(read_time(3, list).await);
+        let page = async |_| many.list(&access, query(0), None).await.unwrap();
+        first.push(read_time(200, page).await);
+        let page = async |_| many.list(&access, query(0), Some(&cursor)).await.unwrap();
+        last.push(read_time(200, page).await);
+        let page = async |_| many.list(&access, query(900_000), None).await.unwrap();
+        by_offset.push(read_time(3, page).await);
     }
     let what = "list page at 900 000 of 1 000 000, by cursor";
     compare(what, ("page 0", &first), (&last, "us"), Some(Target::AtMost(1.2)));

@@ -376,7 +376,7 @@ async fn every_operation_is_answered_by_our_server() {
         PromptOpsClient::builder()
             .base_url(format!("http://{}/v1", server.address))
             .api_key(key)
-            .retry(promptops_client::RetryConfig::none())
+            .retry(RetryConfig::none())
     };
     for client in [builder().build().unwrap(), builder().secret_key(secret).build().unwrap()] {
         for Operation { name, call, .. } in operations() {

@@ -21,6 +21,7 @@ mod serve;
 mod tls;
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,9 +57,21 @@ pub const BASE_PATH: &str = "/v1/client";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// What every handler shares.
+/// What every handler shares: a clone, of which each request makes several, is one count.
 #[derive(Debug, Clone)]
-pub(crate) struct App {
+pub(crate) struct App(Arc<Parts>);
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The parts of it.
+#[derive(Debug)]
+pub(crate) struct Parts {
     pub(crate) registry: Registry,
     pub(crate) time: Arc<dyn TimeSource>,
     /// What is taken on at a time; none in process.
@@ -75,7 +88,7 @@ pub(crate) struct App {
     pub(crate) stopping: Arc<watch::Sender<bool>>,
 }
 
-impl App {
+impl Parts {
     fn new(registry: Registry, time: Arc<dyn TimeSource>, master: MasterKey) -> Self {
         Self {
             changed: registry.watch(),
@@ -109,13 +122,14 @@ pub fn router(registry: Registry) -> Router {
 #[expect(clippy::expect_used, reason = "as everything else that needs random bytes does")]
 pub fn router_with_time(registry: Registry, time: Arc<dyn TimeSource>) -> Router {
     let master = MasterKey::random().expect("the system gives random bytes");
-    let app = App::new(registry, time, master);
+    let app = App(Arc::new(Parts::new(registry, time, master)));
     let routes = routes::routes(&app).merge(routes::feeds());
     wrapped(Router::new().nest(BASE_PATH, routes.into()), app)
 }
 
 /// The same for callers over a network, who prove who they are, and the paths that ask for no key.
-pub(crate) fn network_router(app: App) -> Router {
+pub(crate) fn network_router(parts: Parts) -> Router {
+    let app = App(Arc::new(parts));
     let (keyed, of_keyed) = routes::routes(&app)
         .route_layer(from_fn_with_state(app.clone(), limits::in_flight))
         .merge(routes::feeds())

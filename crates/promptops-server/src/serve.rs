@@ -25,7 +25,7 @@ use crate::progress::Progress;
 #[cfg(feature = "redis")]
 use crate::rates::Rates;
 use crate::tls::{Reloader, Tls, TlsFiles};
-use crate::{App, MasterKey, Peer, network_router};
+use crate::{MasterKey, Parts, Peer, network_router};
 
 /// How often the store is looked at for what other processes have written.
 const LOOK: Duration = Duration::from_millis(500);
@@ -116,7 +116,7 @@ impl Server {
     ) -> io::Result<Self> {
         let tls = Tls::new(config.tls.clone())?;
         let listener = TcpListener::bind(address).await?;
-        let mut app = App::new(registry.clone(), Arc::new(SystemTime), master);
+        let mut app = Parts::new(registry.clone(), Arc::new(SystemTime), master);
         #[cfg(feature = "redis")]
         if let Some(url) = &config.redis {
             let rates = Rates::shared(Arc::clone(&app.time), url).map_err(io::Error::other)?;

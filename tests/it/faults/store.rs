@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use promptops_client::NewPrompt;
-use promptops_registry::ListQuery;
+use promptops_registry::{ListQuery, UpdateOptions};
 use promptops_server::{Access, MasterKey, Registry};
 use promptops_types::{LabelTarget, PromptUpdate};
 use rusqlite::Connection;
@@ -40,7 +40,7 @@ const ATTACKS: [&str; 16] = [
 ];
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"))
 }
 
 /// What a registry holds, in one number.
@@ -48,10 +48,9 @@ async fn digest(registry: &Registry) -> String {
     registry.export(&Access::full("test"), std::io::sink()).await.unwrap().digest
 }
 
-/// Asks with attacks in every place that takes text; gives how many server errors there were.
-async fn attack(server: &Running, count: usize, chance: &mut Rng) -> usize {
+/// Asks with attacks in every place that takes text; none is a server error.
+async fn attack(server: &Running, count: usize, chance: &mut Rng) {
     let bearer = format!("authorization: Bearer {}\r\n", server.admin.expose());
-    let mut errors = 0;
     for _ in 0..count {
         let attack = *chance.choice(&ATTACKS).unwrap();
         let text = encoded(attack);
@@ -103,12 +102,8 @@ async fn attack(server: &Running, count: usize, chance: &mut Rng) -> usize {
             }
         };
         let answer = server.send(&line, &headers, &body).await;
-        if answer.status >= 500 {
-            eprintln!("{line} {body}: {answer:?}");
-            errors += 1;
-        }
+        assert!(answer.status < 500, "{line} {body}: {answer:?}");
     }
-    errors
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,7 +112,6 @@ async fn row_3_what_is_sent_is_data() {
     let mut chance = Rng::with_seed(seed());
     let database = postgres::server::Server::start().await;
     let on_postgres = Registry::new(database.store().await);
-    let mut errors = 0;
     for registry in [Registry::in_memory().unwrap(), on_postgres] {
         let server = start_with(registry, MasterKey::random().unwrap()).await;
         let client = server.client(&server.admin);
@@ -131,10 +125,9 @@ async fn row_3_what_is_sent_is_data() {
             assert_eq!((&*found.name, &*found.content), (*attack, *attack));
         }
         let before = digest(&server.registry).await;
-        errors += attack(&server, count / 2, &mut chance).await;
+        attack(&server, count / 2, &mut chance).await;
         assert_eq!(digest(&server.registry).await, before, "nothing was changed");
     }
-    assert_eq!(errors, 0);
     let measured = format!("0 changes, 0 server errors in {count}, on SQLite and PostgreSQL");
     row(3, "SQL, LIKE and sort injection", "data, never syntax", measured, true);
 }
@@ -273,7 +266,7 @@ async fn row_39_a_registry_moves_whole() {
         if number % 5 == 0 {
             let prompt = promptops_registry::PromptRef::new(&made.prompt.id);
             let changes = PromptUpdate::new().content(format!("again {number}"));
-            from.update(&access, &prompt, changes, Default::default()).await.unwrap();
+            from.update(&access, &prompt, changes, UpdateOptions::default()).await.unwrap();
             let target = LabelTarget::Version("1.0.0".parse().unwrap());
             let label = "production".parse().unwrap();
             from.set_label(&access, &prompt, &label, target, None).await.unwrap();

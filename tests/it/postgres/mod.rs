@@ -8,6 +8,7 @@ use promptops_client::NewPrompt;
 use promptops_registry::{
     Access, PostgresOptions, PostgresStore, PromptRef, Registry, StoreError, store_contract,
 };
+use promptops_transport::{Clock, TokioClock};
 use promptops_types::{Secret, Selector};
 
 use self::server::Server;
@@ -33,11 +34,11 @@ async fn what_one_process_changes_another_hears() {
     for number in 0..200 {
         let new = NewPrompt::new(format!("A {number}"), "x");
         let made = one.create(&access, None, new).await.unwrap();
-        let heard = tokio::time::timeout(
-            Duration::from_millis(200),
-            told.wait_for(|seq| *seq >= made.revision),
-        );
-        if heard.await.is_ok() {
+        let heard = tokio::select! {
+            heard = told.wait_for(|seq| *seq >= made.revision) => heard.is_ok(),
+            () = TokioClock.sleep(Duration::from_millis(200)) => false,
+        };
+        if heard {
             return;
         }
     }

@@ -132,7 +132,7 @@ impl Server {
     /// The URL of a new database.
     pub(crate) fn database(&self) -> Secret {
         let name = format!("d{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        self.sql("postgres", &format!("CREATE DATABASE {name}")).expect("a new database");
+        self.sql("postgres", &format!("CREATE DATABASE {name}")).unwrap();
         Secret::new(self.url(&name))
     }
 

@@ -15,13 +15,12 @@ async fn walk(server: &Running, path: &str, list: &str, field: &str) -> Vec<Stri
         let answer = server.get(&next, &server.admin).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let data = &answer.body["data"];
-        let (items, cursor) = match data {
-            Value::Array(items) => (items, answer.header("x-next-cursor").map(str::to_owned)),
-            _ => {
-                let cursor = data["next_cursor"].as_str().map(str::to_owned);
-                assert_eq!(data["has_more"], cursor.is_some(), "{data}");
-                (data[list].as_array().unwrap(), cursor)
-            }
+        let (items, cursor) = if let Value::Array(items) = data {
+            (items, answer.header("x-next-cursor").map(str::to_owned))
+        } else {
+            let cursor = data["next_cursor"].as_str().map(str::to_owned);
+            assert_eq!(data["has_more"], cursor.is_some(), "{data}");
+            (data[list].as_array().unwrap(), cursor)
         };
         assert!(items.len() <= 2, "{data}");
         found.extend(items.iter().map(|item| item[field].as_str().unwrap().to_owned()));
