@@ -4,6 +4,10 @@
 #[doc = include_str!("../../README.md")]
 pub mod readme {}
 
+/// The chapter `api-reference.md`.
+#[doc = include_str!("../../docs/src/api-reference.md")]
+pub mod api_reference {}
+
 /// The chapter `architecture.md`.
 #[doc = include_str!("../../docs/src/architecture.md")]
 pub mod architecture {}
@@ -23,6 +27,10 @@ pub mod introduction {}
 /// The chapter `self-hosting.md`.
 #[doc = include_str!("../../docs/src/self-hosting.md")]
 pub mod self_hosting {}
+
+/// The chapter `scaling-out.md`.
+#[doc = include_str!("../../docs/src/scaling-out.md")]
+pub mod scaling_out {}
 
 /// The chapter `security.md`.
 #[doc = include_str!("../../docs/src/security.md")]
