@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use promptops_registry::{Access, Registry, USAGE_KEPT};
 use promptops_types::SystemTime;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
@@ -29,6 +29,9 @@ use crate::{MasterKey, Parts, Peer, network_router};
 
 /// How often the store is looked at for what other processes have written.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Connections that wait to be taken; the system may have less.
+const BACKLOG: u32 = 4096;
 
 /// How often old usage is forgotten.
 const FORGET: Duration = Duration::from_hours(1);
@@ -115,7 +118,7 @@ impl Server {
         config: ServerConfig,
     ) -> io::Result<Self> {
         let tls = Tls::new(config.tls.clone())?;
-        let listener = TcpListener::bind(address).await?;
+        let listener = listen(address)?;
         let mut app = Parts::new(registry.clone(), Arc::new(SystemTime), master);
         #[cfg(feature = "redis")]
         if let Some(url) = &config.redis {
@@ -196,6 +199,16 @@ impl Server {
         }
         drop(following);
     }
+}
+
+/// Listens with a long queue: of those who do not fit in, some would think that they are connected.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As `TcpListener::bind` does: on Windows it would mean something else.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Tells of every change, once for all who wait: of this process at once, of others as soon as the store

@@ -54,8 +54,11 @@ async fn row_20_who_is_slow_is_closed_and_others_are_not_held_up() {
                 };
                 stream.write_all(part).await.unwrap();
                 let mut rest = Vec::new();
-                // A reset is an end too.
-                let _ = stream.read_to_end(&mut rest).await;
+                tokio::select! {
+                    // A reset is an end too.
+                    _ = stream.read_to_end(&mut rest) => {}
+                    () = TokioClock.sleep(Duration::from_secs(30)) => {}
+                }
                 since(started)
             })
         })
