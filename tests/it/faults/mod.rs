@@ -9,6 +9,7 @@ mod cache;
 mod clock_skew;
 mod description;
 mod dropped;
+mod feed;
 mod hostile;
 mod network;
 mod no_answer;

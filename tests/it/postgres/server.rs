@@ -137,8 +137,12 @@ impl Server {
     }
 
     pub(crate) async fn store(&self) -> SharedStore {
+        self.open(&self.database()).await
+    }
+
+    pub(crate) async fn open(&self, url: &Secret) -> SharedStore {
         let options = PostgresOptions::default();
-        SharedStore::new(PostgresStore::open(&self.database(), &options).await.unwrap())
+        SharedStore::new(PostgresStore::open(url, &options).await.unwrap())
     }
 
     /// Ends it as a power cut would, its processes at least.
