@@ -17,5 +17,6 @@ COPY --from=build /src/target/release/promptops /usr/local/bin/promptops
 USER promptops
 VOLUME /data
 EXPOSE 8080
+# No HEALTHCHECK: nothing in the image asks over HTTP. Whoever runs it asks GET /readyz.
 ENTRYPOINT ["promptops"]
 CMD ["serve", "--listen", "0.0.0.0:8080", "--db", "sqlite:/data/prompts.db"]

@@ -13,9 +13,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hkdf::Hkdf;
-use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
+use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use lru::LruCache;
 use promptops_registry::{Access, ApiKey, KeyHash, RegistryError, key_hash};
 use promptops_types::{ErrorCode, Secret, SignedParts, Timestamp};
@@ -186,9 +186,7 @@ pub(crate) fn failed(app: &App, parts: &Parts) -> Response {
     let seconds = wait.as_secs().max(1);
     let message = "too many requests without valid credentials from this address; try again later";
     let error = ApiError::new(ErrorCode::RateLimit, message).detail("retry_after", seconds);
-    let mut response = error.into_response();
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    response
+    error.into_response()
 }
 
 /// The key of a request, if all that it says of itself is true.

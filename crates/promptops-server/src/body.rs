@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -42,7 +42,7 @@ pub(crate) async fn read(State(app): State<App>, request: Request, next: Next) -
             }
             let room = match limits.body(length) {
                 Ok(room) => room,
-                Err(error) => return later(error),
+                Err(error) => return closing(error.into_response()),
             };
             (crate::clock::within(limits.body_time, limited).await, Some(room))
         }
@@ -77,11 +77,5 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
 /// What is left of the body is not read.
 fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
-}
-
-fn later(error: ApiError) -> Response {
-    let mut response = closing(error.into_response());
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(1));
     response
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
-use http::header::ALLOW;
+use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use promptops_registry::{MAX_BODY_BYTES, RegistryError, StoreError};
 use promptops_template::TemplateError;
@@ -58,6 +58,9 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.0.code.status().and_then(|status| StatusCode::from_u16(status).ok());
         let mut response = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
+        if let Some(seconds) = self.0.details.get("retry_after").and_then(Value::as_u64) {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response.extensions_mut().insert(Payload::Error(self.0));
         response
     }

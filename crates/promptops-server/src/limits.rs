@@ -6,8 +6,6 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
-use http::header::RETRY_AFTER;
 use promptops_types::ErrorCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -85,9 +83,7 @@ pub(crate) async fn in_flight(State(app): State<App>, request: Request, next: Ne
     let Some(limits) = &app.limits else { return next.run(request).await };
     let room = Arc::clone(&limits.in_flight).acquire_owned();
     let Some(Ok(_room)) = within(PATIENCE, room).await else {
-        let mut response = busy("as many requests are under way as it takes").into_response();
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(1));
-        return response;
+        return busy("as many requests are under way as it takes").into_response();
     };
     next.run(request).await
 }

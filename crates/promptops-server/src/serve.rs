@@ -111,6 +111,7 @@ impl Server {
     ///
     /// # Errors
     /// When the address cannot be listened at, or the certificates cannot be used.
+    #[expect(clippy::unused_async, reason = "a socket is made inside a runtime, as awaiting says")]
     pub async fn bind(
         address: SocketAddr,
         registry: Registry,

@@ -229,7 +229,7 @@ fn cut_migrations(cuts: usize, chance: &mut Rng) -> usize {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let end = Duration::from_micros(chance.u64(5_000..30_000));
+        let end = Duration::from_micros(chance.u64(500..12_000));
         crate::faults::wait(end);
         child.kill().unwrap();
         child.wait().unwrap();

@@ -177,8 +177,8 @@ pub struct Logged {
 }
 
 impl Registry {
-    /// Counts events of projects that the caller may see. A batch that has an id is counted once, whoever
-    /// sends it again; that is known for a day at least.
+    /// Counts events of projects that the caller may see. A batch that has an id is counted once,
+    /// though the same caller sends it again; that is known for a day at least.
     ///
     /// # Errors
     /// [`RegistryError::ScopeMissing`], [`RegistryError::Store`]. A wrong event is told in

@@ -11,7 +11,6 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use promptops_registry::{ApiKey, RateLimits};
 use promptops_types::{ErrorCode, TimeSource};
@@ -141,9 +140,7 @@ pub(crate) async fn limit(State(app): State<App>, mut request: Request, next: Ne
             let error = ApiError::new(ErrorCode::RateLimit, message)
                 .detail("retry_after", seconds)
                 .detail("window", NAMES[at]);
-            let mut response = error.into_response();
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-            response
+            error.into_response()
         }
     };
     add_headers(response.headers_mut(), &left);
