@@ -87,3 +87,51 @@ pub(crate) async fn in_flight(State(app): State<App>, request: Request, next: Ne
     };
     next.run(request).await
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use http::StatusCode;
+    use promptops_registry::Registry;
+    use promptops_types::SystemTime;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{MasterKey, Parts};
+
+    #[test]
+    fn bodies_and_feeds_have_so_much_room() {
+        let limits = Limits::new(1);
+        let all = limits.body(BODIES * UNIT).unwrap();
+        assert!(limits.body(1).is_err());
+        drop(all);
+        assert!(limits.body(1).is_ok());
+        let feeds: Vec<_> = (0..FEEDS).map(|_| limits.feed().unwrap()).collect();
+        assert!(limits.feed().is_err());
+        drop(feeds);
+        assert!(limits.feed().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beyond_what_it_takes_a_server_says_when_to_come_back() {
+        let registry = Registry::in_memory().unwrap();
+        let mut parts = Parts::new(registry, Arc::new(SystemTime), MasterKey::random().unwrap());
+        let limits = Arc::new(Limits::new(1));
+        parts.limits = Some(Arc::clone(&limits));
+        let app = App(Arc::new(parts));
+        let router = Router::new()
+            .route("/", get(async || "ok"))
+            .route_layer(from_fn_with_state(app.clone(), in_flight))
+            .with_state(app);
+        let ask = async || router.clone().oneshot(Request::new(Body::empty())).await.unwrap();
+        let other = Arc::clone(&limits.in_flight).acquire_owned().await.unwrap();
+        let refused = ask().await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.headers()["retry-after"], "1");
+        drop(other);
+        assert_eq!(ask().await.status(), StatusCode::OK);
+    }
+}
