@@ -1,23 +1,16 @@
 //! Places in lists as text: opaque, the same in every process, and of one list only.
 
-use std::fmt::Write;
-
 use promptops_types::Timestamp;
 use sha2::{Digest, Sha256};
 
+use crate::digest::hex;
 use crate::{ListQuery, Place, RegistryError, SortValue};
 
 /// The cursor of a place in a list.
 pub(crate) fn of(place: &Place, query: &ListQuery) -> String {
     let sorted_by = match &place.sorted_by {
         SortValue::Time(time) => format!("t{}", time.unix_micros()),
-        SortValue::Name(name) => {
-            name.bytes().fold("n".to_owned(), |mut text, byte| {
-                // Writing to a string never fails.
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
-        }
+        SortValue::Name(name) => format!("n{}", hex(name.as_bytes())),
     };
     format!("p{:016x}.{}.{sorted_by}", list(query), place.key)
 }

@@ -130,7 +130,9 @@ impl Registry {
         let before = after.map(|text| cursor::read_version(text, &head.id)).transpose()?;
         let mut versions = self.store.versions(&head.id, before, limit + 1).await?;
         // One more than wanted, or fewer since they are large.
-        let has_more = versions.len() as u64 > limit || self.is_cut(&head, &versions).await?;
+        let is_all = before.is_none() && versions.len() as u64 == head.version_count;
+        let has_more =
+            versions.len() as u64 > limit || (!is_all && self.is_cut(&head, &versions).await?);
         versions.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next = versions.last().filter(|_| has_more);
         let next = next.map(|(place, _)| cursor::version(*place, &head.id));

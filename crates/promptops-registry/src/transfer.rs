@@ -11,6 +11,7 @@ use promptops_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::digest::hex;
 use crate::{Access, Record, Registry, RegistryError, Scope, Store, StoreError};
 
 /// What the first line says.
@@ -69,18 +70,6 @@ fn failed(error: &dyn std::fmt::Display) -> StoreError {
     StoreError::Io(error.to_string())
 }
 
-fn hex(digest: Sha256) -> String {
-    format!("{:x}", HexDigest(digest.finalize().into()))
-}
-
-struct HexDigest([u8; 32]);
-
-impl std::fmt::LowerHex for HexDigest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
 impl Registry {
     /// Writes everything that the registry holds, but for usage, nonces and idempotency keys, as it is
     /// at one moment. Secrets are not in it: of API keys it has the hashes.
@@ -99,10 +88,10 @@ impl Registry {
         lines.write(&head, false)?;
         self.store.export(&mut |record| lines.write(&record, true)).await?;
         let Lines { mut to, all, records, count } = lines;
-        let tail = Tail { records: count, sha256: hex(all) };
+        let tail = Tail { records: count, sha256: hex(&all.finalize()) };
         serde_json::to_writer(&mut to, &tail).map_err(|error| failed(&error))?;
         to.write_all(b"\n").and_then(|()| to.flush()).map_err(|error| failed(&error))?;
-        Ok(Transferred { records: count, digest: hex(records) })
+        Ok(Transferred { records: count, digest: hex(&records.finalize()) })
     }
 
     /// Fills an empty registry from an export, whole or not at all. The file is read twice: it is checked
@@ -190,8 +179,8 @@ fn check(from: &File) -> Result<Transferred, StoreError> {
     let Ok(tail) = serde_json::from_str::<Tail>(&last) else {
         return no(format!("it ends after {count} records without the line that closes it"));
     };
-    if tail.records != count || tail.sha256 != hex(all) {
+    if tail.records != count || tail.sha256 != hex(&all.finalize()) {
         return no("it was changed: its checksum is another".to_owned());
     }
-    Ok(Transferred { records: count, digest: hex(records) })
+    Ok(Transferred { records: count, digest: hex(&records.finalize()) })
 }

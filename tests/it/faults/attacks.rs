@@ -1,8 +1,6 @@
 //! Rows 20, 22, 23, 25, 27 and 33: what is slow, too large, secret or too wide, and disks that fail.
 
 use std::collections::BTreeSet;
-use std::io::Read;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use promptops_client::{NewPrompt, TemplateFormat};
@@ -13,7 +11,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{row, runs, since, wait};
+use super::strace::Strace;
+use super::{row, runs, since};
 use crate::server::process::Process;
 use crate::server::{Answer, Running, all, ask, start};
 
@@ -362,35 +361,6 @@ async fn post_key(server: &Running, body: &str) -> u16 {
     server.send("POST /v1/client/auth/api-keys", &header, body).await.status
 }
 
-/// Lets some system calls of a process fail, for as long as it lives.
-struct Failing(std::process::Child);
-
-impl Failing {
-    fn start(process: &Process, rule: &str) -> Self {
-        let mut child = Command::new("strace")
-            .args(["-f", "-p", &process.id().to_string(), "-e"])
-            .arg(format!("trace={}", rule.split(':').next().unwrap()))
-            .args(["-e", &format!("inject={rule}")])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("no strace ({error}): `cargo xtask test` installs it"));
-        // What it says first is that it is there.
-        let mut said = [0; 1];
-        child.stderr.as_mut().unwrap().read_exact(&mut said).unwrap();
-        let mut rest = child.stderr.take().unwrap();
-        std::thread::spawn(move || std::io::copy(&mut rest, &mut std::io::sink()));
-        wait(Duration::from_millis(200));
-        Self(child)
-    }
-
-    fn end(mut self) {
-        let id = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-        self.0.wait().unwrap();
-    }
-}
-
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn row_33_a_disk_that_fails_loses_nothing_that_was_acknowledged() {
@@ -419,7 +389,9 @@ async fn row_33_a_disk_that_fails_loses_nothing_that_was_acknowledged() {
             let (slug, answer) = post(0).await;
             assert_eq!(answer.status, 201, "{answer:?}");
             acknowledged.push(slug);
-            let failing = Failing::start(&process, rule);
+            let trace = format!("trace={}", rule.split(':').next().unwrap());
+            let inject = format!("inject={rule}");
+            let failing = Strace::attach(&process, &["-e", &trace, "-e", &inject]);
             for number in 1..4 {
                 let (slug, answer) = post(number).await;
                 match answer.status {

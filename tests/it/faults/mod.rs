@@ -20,6 +20,7 @@ mod retry_after;
 mod reuse;
 mod server;
 mod store;
+mod strace;
 
 use std::fmt;
 use std::time::Duration;

@@ -4,10 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use fastrand::Rng;
 use promptops_registry::PromptRef;
@@ -16,7 +13,8 @@ use promptops_types::Selector;
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::{row, runs, seed, wait};
+use super::strace::Strace;
+use super::{row, runs, seed};
 use crate::server::ask;
 use crate::server::process::Process;
 
@@ -171,22 +169,10 @@ impl Disk {
 }
 
 /// Records what a process does to its files and says to its callers.
-fn record(process: &Process, to: &Path) -> Child {
+fn record(process: &Process, to: &Path) -> Strace {
     let calls = "trace=pwrite64,fdatasync,fsync,ftruncate,write,writev,sendto,sendmsg";
-    let mut child = Command::new("strace")
-        .args(["-f", "-y", "-xx", "-s", "200000", "-e", calls, "-o"])
-        .arg(to)
-        .args(["-p", &process.id().to_string()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("no strace ({error}): `cargo xtask test` installs it"));
-    let mut said = [0; 1];
-    child.stderr.as_mut().unwrap().read_exact(&mut said).unwrap();
-    let mut rest = child.stderr.take().unwrap();
-    std::thread::spawn(move || std::io::copy(&mut rest, &mut std::io::sink()));
-    wait(Duration::from_millis(300));
-    child
+    let to = to.to_str().unwrap();
+    Strace::attach(process, &["-y", "-xx", "-s", "200000", "-e", calls, "-o", to])
 }
 
 /// Whether a file opens, is whole, and has what was acknowledged.
@@ -225,7 +211,7 @@ async fn row_7_what_was_acknowledged_outlives_a_power_cut() {
     // Nothing is under way: what is there is synced.
     let synced: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
     let trace = folder.path().join("trace");
-    let mut strace = record(&process, &trace);
+    let strace = record(&process, &trace);
     let header = format!("authorization: Bearer {}\r\n", key.expose());
     let writers = (0..4).map(|writer| {
         let (address, header) = (process.address, header.clone());
@@ -242,9 +228,7 @@ async fn row_7_what_was_acknowledged_outlives_a_power_cut() {
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap();
     }
-    let id = strace.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    strace.wait().unwrap();
+    strace.end();
     drop(process);
     let text = std::fs::read_to_string(&trace).unwrap();
     let mut syncing = HashMap::new();

@@ -9,13 +9,8 @@ use tokio_postgres::{Error, Row};
 use super::connect::failed;
 use super::rows::{damaged, get, optional_text, signed, timestamp};
 use super::statement::{Bound, all, first, run};
+use crate::store::{CLEARED, RECEIPT_KEPT};
 use crate::{ApiKey, KeyHash, RateLimits, Receipt, Receipted, Scope, StoreError};
-
-/// How long a receipt is kept: as long as the contract says that a write may be sent again.
-const RECEIPT_MICROS: i64 = 24 * 3600 * 1_000_000;
-
-/// Most of what is over that one write clears away.
-const CLEARED: i64 = 100;
 
 /// The columns that [`read`] reads.
 macro_rules! columns {
@@ -208,7 +203,7 @@ pub(super) async fn keep_receipt(
     const KEEP: &str = "INSERT INTO promptops.receipts (id, fingerprint, at, prompt_id, version) \
          VALUES ($1, $2, $3, $4, $5)";
     let at = receipt.at.unix_micros();
-    run(client, CLEAR, &[&at.saturating_sub(RECEIPT_MICROS), &CLEARED]).await?;
+    run(client, CLEAR, &[&at.saturating_sub(RECEIPT_KEPT), &CLEARED]).await?;
     let (id, fingerprint) = (receipt.id.as_slice(), receipt.fingerprint.as_slice());
     run(client, KEEP, &[&id, &fingerprint, &at, &prompt_id, &version]).await.map(drop)
 }

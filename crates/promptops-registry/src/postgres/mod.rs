@@ -23,7 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{Object, Transaction};
 use promptops_types::{Label, Secret, Timestamp, Version};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -90,33 +90,40 @@ impl PostgresStore {
         transaction.commit().await?;
         Ok(applied)
     }
+
+    async fn try_log_usage(&self, batch: &UsageBatch) -> Result<bool, Failure> {
+        let mut client = self.get().await?;
+        let transaction = client.transaction().await?;
+        let is_new = usage::log(&transaction, batch).await?;
+        transaction.commit().await?;
+        Ok(is_new)
+    }
 }
 
-/// Does something in a transaction of its own, again where another was made at the same time.
-macro_rules! in_transaction {
-    ($store:expr, |$transaction:ident| $work:expr) => {{
-        let mut attempt = 0;
-        loop {
-            let outcome: Result<_, Failure> = async {
-                let mut client = $store.get().await?;
-                let $transaction = client.transaction().await?;
-                let done = $work;
-                $transaction.commit().await?;
-                Ok(done)
-            }
-            .await;
-            match outcome {
-                Ok(done) => break Ok(done),
-                Err(Failure::Again) if attempt < ATTEMPTS => {
-                    attempt += 1;
-                    clock::pause(backoff(attempt)).await;
-                }
-                Err(Failure::Again) => break Err(StoreError::Busy),
-                Err(Failure::Final(RegistryError::Store(error))) => break Err(error),
-                Err(Failure::Final(other)) => break Err(StoreError::Other(other.to_string())),
-            }
+/// Does something, again where another was made at the same time.
+async fn until_alone<T, F>(mut work: impl FnMut() -> F) -> Result<T, RegistryError>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    for attempt in 1..=ATTEMPTS {
+        match work().await {
+            Ok(done) => return Ok(done),
+            Err(Failure::Again) => clock::pause(backoff(attempt)).await,
+            Err(Failure::Final(error)) => return Err(error),
         }
-    }};
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// A transaction that reads, and sees one moment.
+async fn snapshot(client: &mut Object) -> Result<Transaction<'_>, StoreError> {
+    client
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await
+        .map_err(|error| failed(&error))
 }
 
 /// How long to wait for those who were first: longer each time, and never as long as somebody else.
@@ -153,13 +160,7 @@ impl Store for PostgresStore {
     async fn list(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         let mut client = self.get().await?;
         // One moment for the count and the page.
-        let transaction = client
-            .build_transaction()
-            .isolation_level(IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()
-            .await
-            .map_err(|error| failed(&error))?;
+        let transaction = snapshot(&mut client).await?;
         let page = list::list(&transaction, query).await?;
         transaction.commit().await.map_err(|error| failed(&error))?;
         Ok(page)
@@ -187,17 +188,9 @@ impl Store for PostgresStore {
     }
 
     async fn change(&self, target: Target, decide: Decide) -> Result<Applied, RegistryError> {
-        for attempt in 1..=ATTEMPTS {
-            match self.try_change(&target, &decide).await {
-                Ok(applied) => {
-                    listen::raise(&self.tell, applied.revision);
-                    return Ok(applied);
-                }
-                Err(Failure::Again) => clock::pause(backoff(attempt)).await,
-                Err(Failure::Final(error)) => return Err(error),
-            }
-        }
-        Err(StoreError::Busy.into())
+        let applied = until_alone(|| self.try_change(&target, &decide)).await?;
+        listen::raise(&self.tell, applied.revision);
+        Ok(applied)
     }
 
     fn watch(&self) -> watch::Receiver<u64> {
@@ -252,7 +245,11 @@ impl Store for PostgresStore {
     }
 
     async fn log_usage(&self, batch: &UsageBatch) -> Result<bool, StoreError> {
-        in_transaction!(self, |transaction| usage::log(&transaction, batch).await?)
+        match until_alone(|| self.try_log_usage(batch)).await {
+            Ok(is_new) => Ok(is_new),
+            Err(RegistryError::Store(error)) => Err(error),
+            Err(other) => Err(StoreError::Other(other.to_string())),
+        }
     }
 
     async fn usage(&self, query: &UsageQuery, each: Each<'_, UsageRow>) -> Result<(), StoreError> {
@@ -273,13 +270,7 @@ impl Store for PostgresStore {
 
     async fn export(&self, each: Each<'_, Record>) -> Result<(), StoreError> {
         let mut client = self.get().await?;
-        let transaction = client
-            .build_transaction()
-            .isolation_level(IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()
-            .await
-            .map_err(|error| failed(&error))?;
+        let transaction = snapshot(&mut client).await?;
         transfer::export(&transaction, each).await
     }
 

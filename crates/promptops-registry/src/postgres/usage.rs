@@ -8,13 +8,8 @@ use super::apply::Failure;
 use super::connect::failed;
 use super::rows::{damaged, get, signed, timestamp, unsigned};
 use super::statement::{Bound, all, first, run};
+use crate::store::{BATCH_KEPT, CLEARED};
 use crate::{Each, StoreError, TopPrompt, Usage, UsageBatch, UsageQuery, UsageRow};
-
-/// How long a batch is known: twice as long as a client may send it again.
-const BATCH_MICROS: i64 = 48 * 3600 * 1_000_000;
-
-/// Most batches that are over and that one write clears away.
-const CLEARED: i64 = 100;
 
 /// The columns that [`usage_at`] reads.
 macro_rules! sums {
@@ -47,7 +42,7 @@ pub(super) async fn log(
          ON CONFLICT DO NOTHING";
     if let Some(id) = &batch.id {
         let at = batch.at.unix_micros();
-        run(transaction, CLEAR, &[&at.saturating_sub(BATCH_MICROS), &CLEARED]).await?;
+        run(transaction, CLEAR, &[&at.saturating_sub(BATCH_KEPT), &CLEARED]).await?;
         if run(transaction, BATCH, &[&id.as_slice(), &at]).await? == 0 {
             return Ok(false);
         }

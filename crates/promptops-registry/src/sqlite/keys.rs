@@ -7,13 +7,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{damaged, optional_text, signed, timestamp};
+use crate::store::{CLEARED, RECEIPT_KEPT};
 use crate::{ApiKey, KeyHash, RateLimits, Receipt, Receipted, Scope};
-
-/// How long a receipt is kept: as long as the contract says that a write may be sent again.
-const RECEIPT_MICROS: i64 = 24 * 3600 * 1_000_000;
-
-/// Most of what is over that one write clears away.
-const CLEARED: u32 = 100;
 
 /// The columns that [`read`] reads.
 macro_rules! columns {
@@ -191,7 +186,7 @@ pub(super) fn keep_receipt(
     prompt_id: &str,
     version: Option<&str>,
 ) -> rusqlite::Result<bool> {
-    let over = receipt.at.unix_micros().saturating_sub(RECEIPT_MICROS);
+    let over = receipt.at.unix_micros().saturating_sub(RECEIPT_KEPT);
     connection
         .prepare_cached(
             "DELETE FROM receipts WHERE id IN \

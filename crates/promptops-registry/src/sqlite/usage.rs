@@ -5,13 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::read::json_list;
 use super::rows::{damaged, signed, timestamp, unsigned};
+use crate::store::{BATCH_KEPT, CLEARED};
 use crate::{StoreError, TopPrompt, Usage, UsageBatch, UsageQuery, UsageRow};
-
-/// How long a batch is known: twice as long as a client may send it again.
-const BATCH_MICROS: i64 = 48 * 3600 * 1_000_000;
-
-/// Most batches that are over and that one write clears away.
-const CLEARED: u32 = 100;
 
 /// The columns that [`usage_at`] reads.
 macro_rules! sums {
@@ -41,7 +36,7 @@ pub(super) fn log(connection: &Connection, batch: &UsageBatch) -> rusqlite::Resu
                 "DELETE FROM usage_batches WHERE id IN \
                  (SELECT id FROM usage_batches WHERE at < ? ORDER BY at LIMIT ?)",
             )?
-            .execute(params![at.saturating_sub(BATCH_MICROS), CLEARED])?;
+            .execute(params![at.saturating_sub(BATCH_KEPT), CLEARED])?;
         let added = connection
             .prepare_cached(
                 "INSERT INTO usage_batches (id, at) VALUES (?, ?) ON CONFLICT DO NOTHING",

@@ -32,6 +32,16 @@ use crate::{ApiKey, KeyHash, RegistryError};
 /// Takes one after the other.
 pub type Each<'e, T> = &'e mut (dyn FnMut(T) -> Result<(), StoreError> + Send);
 
+/// How long a receipt is kept, in microseconds: as long as the contract says that a write may be sent
+/// again.
+pub(crate) const RECEIPT_KEPT: i64 = 24 * 3600 * 1_000_000;
+
+/// How long a batch of usage is known, in microseconds: twice as long as it may be sent again.
+pub(crate) const BATCH_KEPT: i64 = 48 * 3600 * 1_000_000;
+
+/// Most of what is over that one write clears away.
+pub(crate) const CLEARED: i64 = 100;
+
 /// A pure function from what is stored to what shall be. A store may ask it more than once, when
 /// it has to begin a transaction anew.
 pub type Decision = dyn Fn(&PromptState) -> Result<Change, RegistryError> + Send + Sync;
