@@ -18,7 +18,7 @@ pub use builder::ClientBuilder;
 pub use client::PromptOpsClient;
 #[cfg(feature = "embedded")]
 pub use embedded::EmbeddedTransport;
-pub use fetched::{Fetched, Source};
+pub use fetched::Fetched;
 pub use promptops_cache::{
     Aged, CacheBackend, CacheFailure, CacheKey, CacheScope, Entry, EntryKind, Invalidation,
     Listener, Names, Reading, SharedCache, Subscription, Ticket,
@@ -40,6 +40,6 @@ pub use promptops_types::{
     HealthStatus, Label, LabelName, LabelTarget, Message, ModelCompatibility, ModelInfo,
     ModelProvider, ModelSpecificPrompt, NewPrompt, PromptDiff, PromptResponse, PromptUpdate,
     PromptVariables, RenderResponse, RetryConfig, Secret, Selector, SelectorError, SortBy,
-    SortOrder, TelemetryConfig, TelemetrySummary, TemplateFormat, Timestamp, ValidationIssue,
-    Version, vars,
+    SortOrder, Source, TelemetryConfig, TelemetrySummary, TemplateFormat, Timestamp,
+    ValidationIssue, Version, vars,
 };

@@ -1,10 +1,10 @@
 //! Where the workspace reads the time. Nothing outside a file of this name asks the system.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 #[cfg(feature = "test-util")]
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -22,6 +22,12 @@ pub trait TimeSource: fmt::Debug + Send + Sync + 'static {
     /// for ages, not for measuring.
     fn coarse(&self) -> Duration {
         self.monotonic()
+    }
+
+    /// The same as [`now`](Self::now) to some milliseconds, where that is quicker to read: for what is
+    /// written down, not for measuring.
+    fn coarse_now(&self) -> Timestamp {
+        self.now()
     }
 }
 
@@ -53,6 +59,15 @@ impl TimeSource for SystemTime {
             millis => Duration::from_millis(millis),
         }
     }
+
+    /// As far behind as [`coarse`](TimeSource::coarse).
+    fn coarse_now(&self) -> Timestamp {
+        if TICK.load(Relaxed) == NO_TICK {
+            first_tick();
+            return self.now();
+        }
+        Timestamp::from_unix_micros(WALL_TICK.load(Relaxed))
+    }
 }
 
 /// How often the clock is read for [`SystemTime::coarse`].
@@ -64,6 +79,9 @@ const NO_TICK: u64 = u64::MAX;
 /// Milliseconds since the origin, as read last.
 static TICK: AtomicU64 = AtomicU64::new(NO_TICK);
 
+/// Microseconds since the Unix epoch, as read before that.
+static WALL_TICK: AtomicI64 = AtomicI64::new(0);
+
 /// Begins to tick. Where there can be no thread, the clock is read each time.
 #[cold]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
@@ -74,6 +92,7 @@ fn first_tick() -> Duration {
         let ticking = ticker.spawn(|| {
             loop {
                 let millis = ORIGIN.elapsed().as_millis();
+                WALL_TICK.store(SystemTime.now().unix_micros(), Relaxed);
                 TICK.store(u64::try_from(millis).unwrap_or(NO_TICK - 1), Relaxed);
                 std::thread::sleep(BETWEEN_TICKS);
             }
@@ -87,7 +106,7 @@ fn first_tick() -> Duration {
 #[cfg(feature = "test-util")]
 #[derive(Debug)]
 pub struct ManualTime {
-    wall: std::sync::atomic::AtomicI64,
+    wall: AtomicI64,
     monotonic: AtomicU64,
 }
 

@@ -1,0 +1,330 @@
+use std::fmt;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use promptops_types::TelemetryConfig;
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex as Turn, Notify};
+
+use crate::clock::{Limit, sleep, within};
+use crate::queue::Queue;
+use crate::{
+    Batch, CallEvent, ExportFailure, Exported, Flushing, Ledger, SharedExporter, TelemetryExporter,
+    TelemetryFailure, TelemetrySink,
+};
+
+/// Most bytes that wait. 2048 events with names as long as names may be (200 characters) fit.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// So often a batch is sent in vain; then it is dropped.
+const MAX_TRIES: u32 = 10;
+
+/// Wait before a batch is sent again, doubling with each time.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// Longest wait, whatever a receiver asks for.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// Wait before a batch is sent again while somebody waits for it.
+const URGENT_WAIT: Duration = Duration::from_millis(100);
+
+/// A sink that gathers events and sends them in batches, beside the calls: when a batch is full, or
+/// every [`flush_interval`](TelemetryConfig::flush_interval).
+///
+/// The queue is bounded by [`queue_size`](TelemetryConfig::queue_size) and by 4 MiB; beyond it the
+/// oldest are dropped, and counted. A batch that may have arrived or not is sent again with the same
+/// id, after 1 s, doubling up to 5 min, at most 10 times. What sends them is a task that is started
+/// by the first event that comes in a tokio runtime, ends when nothing waits, and is started again in
+/// whatever runtime the next event comes: none is needed to build one.
+///
+/// Dropping it sends what waits, if its task is running; [`shutdown`](TelemetrySink::shutdown) says
+/// whether that succeeded.
+pub struct Batcher {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    batch_size: AtomicUsize,
+    /// Milliseconds between batches that are not full.
+    interval: AtomicU64,
+    exporter: SharedExporter,
+    /// Held by the one that sends.
+    turn: Turn<()>,
+    /// Tells the task that a batch is full, or that this is the end.
+    wake: Notify,
+    has_task: AtomicBool,
+    is_over: AtomicBool,
+    /// Where the task runs if an event comes outside every runtime.
+    runtime: OnceLock<Handle>,
+    last_failure: Mutex<Option<String>>,
+}
+
+impl Batcher {
+    /// A sink that sends through `exporter`.
+    pub fn new(config: &TelemetryConfig, exporter: impl TelemetryExporter) -> Self {
+        let shared = Shared {
+            queue: Mutex::new(Queue::new(config.queue_size, MAX_BYTES)),
+            batch_size: AtomicUsize::new(config.batch_size.max(1)),
+            interval: AtomicU64::new(millis(config.flush_interval)),
+            exporter: SharedExporter::new(exporter),
+            turn: Turn::default(),
+            wake: Notify::new(),
+            has_task: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+            runtime: OnceLock::new(),
+            last_failure: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Where its task runs if an event comes outside every runtime. The first one given stays.
+    pub fn fall_back_to(&self, runtime: Handle) {
+        let _ = self.shared.runtime.set(runtime);
+    }
+}
+
+impl TelemetrySink for Batcher {
+    #[inline]
+    fn record(&self, event: CallEvent) {
+        let waiting = self.shared.queue.lock().push(event);
+        if waiting > 0 && !self.shared.has_task.load(SeqCst) {
+            Shared::start(&self.shared);
+        }
+        // Once, when it gets full: after each batch the task looks by itself.
+        if waiting == self.shared.batch_size.load(Relaxed) {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    fn flush(&self, limit: Duration) -> Flushing<'_> {
+        Box::pin(self.shared.flush(Limit::after(limit)))
+    }
+
+    fn shutdown(&self, limit: Duration) -> Flushing<'_> {
+        Box::pin(async move {
+            let closing = self.shared.queue.lock().drain().then(|| Closing(&self.shared));
+            let flushed = self.shared.flush(Limit::after(limit)).await;
+            drop(closing);
+            flushed
+        })
+    }
+
+    fn ledger(&self) -> Ledger {
+        self.shared.queue.lock().ledger()
+    }
+
+    fn last_failure(&self) -> Option<String> {
+        self.shared.last_failure.lock().clone()
+    }
+
+    fn configure(&self, config: &TelemetryConfig) {
+        self.shared.batch_size.store(config.batch_size.max(1), Relaxed);
+        self.shared.interval.store(millis(config.flush_interval), Relaxed);
+        self.shared.queue.lock().resize(config.queue_size);
+        self.shared.wake.notify_one();
+    }
+}
+
+/// However a shutdown ends, nothing is sent after it.
+struct Closing<'s>(&'s Shared);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.queue.lock().close();
+        self.0.is_over.store(true, SeqCst);
+        self.0.wake.notify_one();
+    }
+}
+
+impl Drop for Batcher {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, SeqCst);
+        self.shared.wake.notify_one();
+    }
+}
+
+impl fmt::Debug for Batcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batcher")
+            .field("ledger", &self.ledger())
+            .field("exporter", &self.shared.exporter)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How one batch went.
+enum Sent {
+    /// There was none.
+    Nothing,
+    Arrived,
+    /// So many of its events never will.
+    Lost {
+        events: usize,
+        reason: String,
+    },
+    /// It waits for another try.
+    Unsent {
+        wait: Duration,
+    },
+}
+
+/// A batch that is on its way. Whoever is dropped while it sends leaves it for the next.
+struct OnItsWay<'s> {
+    shared: &'s Shared,
+    batch: Option<Batch>,
+}
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            self.shared.queue.lock().put_back(batch);
+        }
+    }
+}
+
+/// The mark of a task that runs; its runtime may drop it at any await.
+struct Running(Arc<Shared>);
+
+impl Running {
+    fn begin(shared: &Arc<Shared>) -> Option<Self> {
+        (!shared.has_task.swap(true, SeqCst)).then(|| Self(Arc::clone(shared)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.has_task.store(false, SeqCst);
+    }
+}
+
+impl Shared {
+    /// Starts the task, in this runtime, or in the one to fall back to.
+    #[cold]
+    fn start(this: &Arc<Self>) {
+        let Some(runtime) = Handle::try_current().ok().or_else(|| this.runtime.get().cloned())
+        else {
+            return;
+        };
+        if let Some(running) = Running::begin(this) {
+            runtime.spawn(Arc::clone(this).send_until_empty(Some(running)));
+        }
+    }
+
+    async fn send_one(&self) -> Sent {
+        let _turn = self.turn.lock().await;
+        let batch = self.queue.lock().take(self.batch_size.load(Relaxed));
+        let mut on_its_way = OnItsWay { shared: self, batch };
+        let Some(batch) = &on_its_way.batch else { return Sent::Nothing };
+        let outcome = self.exporter.export(batch).await;
+        let Some(batch) = on_its_way.batch.take() else { return Sent::Nothing };
+        self.settle(batch, outcome)
+    }
+
+    fn settle(&self, mut batch: Batch, outcome: Result<Exported, ExportFailure>) -> Sent {
+        let events = batch.events().len();
+        let failure = match outcome {
+            Ok(exported) => {
+                self.queue.lock().arrived(&batch, exported.accepted);
+                let refused = events.saturating_sub(exported.accepted);
+                let reason = format!("{refused} of {events} events were refused");
+                *self.last_failure.lock() = (refused > 0).then(|| reason.clone());
+                return match refused {
+                    0 => Sent::Arrived,
+                    events => Sent::Lost { events, reason },
+                };
+            }
+            Err(failure) => failure,
+        };
+        batch.tries += 1;
+        *self.last_failure.lock() = Some(failure.message.clone());
+        if !failure.is_retryable || batch.tries >= MAX_TRIES {
+            self.queue.lock().give_up(&batch);
+            tracing::warn!(%failure, events, "telemetry events were dropped");
+            return Sent::Lost { events, reason: failure.message };
+        }
+        tracing::debug!(%failure, events, "telemetry events could not be sent yet");
+        let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(batch.tries - 1));
+        let wait = doubled.max(failure.retry_after.unwrap_or_default()).min(LONGEST_WAIT);
+        self.queue.lock().put_back(batch);
+        Sent::Unsent { wait }
+    }
+
+    /// Sends what had been recorded when this began.
+    async fn flush(&self, limit: Limit) -> Result<(), TelemetryFailure> {
+        let goal = self.queue.lock().ledger().emitted;
+        let mut lost = 0;
+        let mut last_reason = None;
+        let flushing = async {
+            let mut wait = URGENT_WAIT;
+            while self.queue.lock().settled() < goal {
+                match self.send_one().await {
+                    Sent::Nothing => break,
+                    Sent::Arrived => {}
+                    Sent::Lost { events, reason } => {
+                        lost += events as u64;
+                        last_reason = Some(reason);
+                    }
+                    Sent::Unsent { .. } => {
+                        sleep(wait).await;
+                        wait *= 2;
+                    }
+                }
+            }
+        };
+        within(limit.remaining(), flushing).await;
+        let unsent = goal.saturating_sub(self.queue.lock().settled());
+        if lost + unsent == 0 {
+            return Ok(());
+        }
+        let reason = last_reason.or_else(|| self.last_failure.lock().clone());
+        let reason = reason.unwrap_or_else(|| "no answer came in time".to_owned());
+        Err(TelemetryFailure::new(lost + unsent, reason))
+    }
+
+    fn is_full(&self) -> bool {
+        self.queue.lock().pending() >= self.batch_size.load(Relaxed)
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(SeqCst)
+    }
+
+    /// Waits until there is something to send: a full batch, or what has waited for long enough.
+    async fn wait(&self) {
+        let interval = Duration::from_millis(self.interval.load(Relaxed));
+        let waiting = async {
+            while !self.is_full() && !self.is_over() {
+                self.wake.notified().await;
+            }
+        };
+        within(interval, waiting).await;
+    }
+
+    /// Sends full batches at once, and the rest when its time has come, until nothing waits.
+    async fn send_until_empty(self: Arc<Self>, mut running: Option<Running>) {
+        while running.is_some() {
+            self.wait().await;
+            match self.send_one().await {
+                Sent::Arrived | Sent::Lost { .. } => {}
+                Sent::Unsent { .. } if self.is_over() => return,
+                // The end does not wait.
+                Sent::Unsent { wait } => _ = within(wait, self.wake.notified()).await,
+                Sent::Nothing => {
+                    drop(running.take());
+                    // An event that has come since may have seen a task.
+                    if self.queue.lock().pending() > 0 {
+                        running = Running::begin(&self);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,34 @@
+//! The one place of this crate that waits, by tokio's clock.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A moment after which nothing is waited for any more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit(Instant);
+
+impl Limit {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub(crate) fn after(time: Duration) -> Self {
+        let now = Instant::now();
+        Self(now.checked_add(time).unwrap_or(now))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub(crate) fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
+/// What a future gives within a time; None after it. The future is dropped then.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that waits")]
+pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(time, future).await.ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that waits")]
+pub(crate) async fn sleep(time: Duration) {
+    tokio::time::sleep(time).await;
+}

@@ -1,0 +1,236 @@
+//! What waits to be sent, bounded by count and by bytes, and the ledger of it. It knows no time and no
+//! runtime; every method is one step under one lock of its owner, so the ledger always balances.
+
+use std::collections::VecDeque;
+
+use crate::{Batch, CallEvent, Ledger};
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    events: VecDeque<CallEvent>,
+    /// Bytes of `events`.
+    bytes: usize,
+    /// A batch that was sent in vain; it goes first.
+    unsent: Option<Batch>,
+    /// Events of the batch that is being sent.
+    on_their_way: usize,
+    max_events: usize,
+    max_bytes: usize,
+    emitted: u64,
+    exported: u64,
+    dropped: u64,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// No more events are taken; those that wait are sent.
+    Draining,
+    /// Nothing is sent any more.
+    Closed,
+}
+
+impl Queue {
+    pub(crate) fn new(max_events: usize, max_bytes: usize) -> Self {
+        Self {
+            events: VecDeque::new(),
+            bytes: 0,
+            unsent: None,
+            on_their_way: 0,
+            max_events,
+            max_bytes,
+            emitted: 0,
+            exported: 0,
+            dropped: 0,
+            stage: Stage::Open,
+        }
+    }
+
+    /// Adds an event; the oldest that wait make room for it. Gives how many wait now.
+    pub(crate) fn push(&mut self, event: CallEvent) -> usize {
+        self.emitted += 1;
+        if self.stage != Stage::Open {
+            self.dropped += 1;
+            return 0;
+        }
+        self.bytes += event.weight();
+        self.events.push_back(event);
+        self.bound();
+        self.events.len()
+    }
+
+    /// Drops the oldest until what is pending fits.
+    fn bound(&mut self) {
+        while self.pending() > self.max_events || self.bytes > self.max_bytes {
+            let Some(oldest) = self.events.pop_front() else { break };
+            self.bytes -= oldest.weight();
+            self.dropped += 1;
+        }
+    }
+
+    pub(crate) fn resize(&mut self, max_events: usize) {
+        self.max_events = max_events;
+        self.bound();
+    }
+
+    /// The next batch to send: it is on its way until one of the methods below is called.
+    pub(crate) fn take(&mut self, size: usize) -> Option<Batch> {
+        let batch = self.unsent.take().or_else(|| {
+            let size = size.min(self.events.len());
+            let events: Vec<_> = self.events.drain(..size).collect();
+            self.bytes -= events.iter().map(CallEvent::weight).sum::<usize>();
+            (!events.is_empty()).then(|| Batch::new(events))
+        })?;
+        self.on_their_way = batch.events().len();
+        Some(batch)
+    }
+
+    /// The batch arrived, `accepted` events of it were counted.
+    pub(crate) fn arrived(&mut self, batch: &Batch, accepted: usize) {
+        self.on_their_way = 0;
+        let accepted = accepted.min(batch.events().len());
+        self.exported += accepted as u64;
+        self.dropped += (batch.events().len() - accepted) as u64;
+    }
+
+    /// The batch is not sent again.
+    pub(crate) fn give_up(&mut self, batch: &Batch) {
+        self.arrived(batch, 0);
+    }
+
+    /// The batch is the next one again.
+    pub(crate) fn put_back(&mut self, batch: Batch) {
+        self.on_their_way = 0;
+        if self.stage == Stage::Closed {
+            self.dropped += batch.events().len() as u64;
+        } else {
+            self.unsent = Some(batch);
+            self.bound();
+        }
+    }
+
+    /// Takes no more events; what waits is still to be sent. False if that was so before.
+    pub(crate) fn drain(&mut self) -> bool {
+        let was_open = self.stage == Stage::Open;
+        if was_open {
+            self.stage = Stage::Draining;
+        }
+        was_open
+    }
+
+    /// Drops what waits, and whatever comes. Gives how many were dropped.
+    pub(crate) fn close(&mut self) -> u64 {
+        self.stage = Stage::Closed;
+        let waiting = self.waiting();
+        self.events = VecDeque::new();
+        self.unsent = None;
+        self.bytes = 0;
+        self.dropped += waiting as u64;
+        waiting as u64
+    }
+
+    /// Events that are not on their way.
+    fn waiting(&self) -> usize {
+        self.events.len() + self.unsent.as_ref().map_or(0, |batch| batch.events().len())
+    }
+
+    pub(crate) fn pending(&self) -> usize {
+        self.waiting() + self.on_their_way
+    }
+
+    /// Events whose end is known.
+    pub(crate) fn settled(&self) -> u64 {
+        self.exported + self.dropped
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger {
+            emitted: self.emitted,
+            exported: self.exported,
+            dropped: self.dropped,
+            pending: self.pending() as u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use promptops_types::Timestamp;
+
+    use super::*;
+
+    fn event(number: usize) -> CallEvent {
+        CallEvent::new("get_prompt", Timestamp::default()).with_version(&number.to_string())
+    }
+
+    fn numbers(batch: &Batch) -> Vec<usize> {
+        batch.events().iter().map(|event| event.version().unwrap().parse().unwrap()).collect()
+    }
+
+    fn filled(max_events: usize, events: usize) -> Queue {
+        let mut queue = Queue::new(max_events, usize::MAX);
+        for number in 0..events {
+            queue.push(event(number));
+        }
+        queue
+    }
+
+    #[test]
+    fn the_oldest_make_room_and_are_counted() {
+        let mut queue = filled(3, 5);
+        assert_eq!(queue.ledger().dropped, 2);
+        assert_eq!(numbers(&queue.take(10).unwrap()), [2, 3, 4]);
+        let mut queue = Queue::new(100, 5 * event(0).weight());
+        for number in 0..7 {
+            queue.push(event(number));
+        }
+        assert_eq!(queue.ledger().pending, 5, "bytes are bounded too");
+    }
+
+    #[test]
+    fn a_batch_that_is_put_back_goes_first_with_its_id() {
+        let mut queue = filled(10, 4);
+        let batch = queue.take(2).unwrap();
+        queue.push(event(4));
+        assert_eq!(queue.ledger().pending, 5, "what is on its way is pending");
+        let id = batch.id().to_owned();
+        queue.put_back(batch);
+        let again = queue.take(2).unwrap();
+        assert_eq!((again.id(), numbers(&again)), (id.as_str(), vec![0, 1]));
+        queue.arrived(&again, 1);
+        assert_eq!(numbers(&queue.take(9).unwrap()), [2, 3, 4]);
+        let ledger = queue.ledger();
+        assert_eq!((ledger.exported, ledger.dropped, ledger.pending), (1, 1, 3));
+        assert!(ledger.is_balanced());
+    }
+
+    #[test]
+    fn a_batch_that_is_sent_meanwhile_counts_against_the_bound() {
+        let mut queue = filled(4, 4);
+        let batch = queue.take(2).unwrap();
+        queue.push(event(4));
+        queue.push(event(5));
+        assert_eq!(queue.ledger().dropped, 2);
+        queue.put_back(batch);
+        assert_eq!(numbers(&queue.take(2).unwrap()), [0, 1]);
+        assert_eq!(numbers(&queue.take(2).unwrap()), [4, 5]);
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_counted_as_dropped() {
+        let mut queue = filled(10, 3);
+        assert!(queue.drain());
+        assert!(!queue.drain());
+        queue.push(event(3));
+        let batch = queue.take(1).unwrap();
+        queue.put_back(batch);
+        assert_eq!(queue.ledger().pending, 3, "what waited is still to be sent");
+        let batch = queue.take(1).unwrap();
+        assert_eq!(queue.close(), 2);
+        queue.put_back(batch);
+        queue.push(event(4));
+        let ledger = queue.ledger();
+        assert_eq!((ledger.emitted, ledger.dropped, ledger.pending), (5, 5, 0));
+    }
+}
