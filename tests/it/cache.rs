@@ -18,6 +18,8 @@ use promptops_client::{
 use promptops_types::{ManualTime, SystemTime, TimeSource, Timestamp};
 use serde_json::{Value, json};
 
+use crate::quiet;
+
 /// Time that a test moves; a clone shares it.
 #[derive(Debug, Clone)]
 pub(crate) struct Time(Arc<ManualTime>);
@@ -122,7 +124,7 @@ impl Transport for Registry {
 }
 
 pub(crate) fn builder(registry: &Registry, time: &Time) -> ClientBuilder {
-    PromptOpsClient::builder()
+    quiet()
         .base_url("https://registry.example/v1")
         .transport(registry.clone())
         .retry(RetryConfig::none())
@@ -418,7 +420,7 @@ async fn tenants_that_share_a_backend_never_see_each_other() {
     let (one, other) = (Registry::default(), Registry::default());
     other.publish();
     let client = |registry: &Registry, url: &str, key: &str, project: &str| {
-        PromptOpsClient::builder()
+        quiet()
             .base_url(url)
             .api_key(key)
             .project(project)
@@ -525,6 +527,7 @@ async fn what_a_far_tier_holds_is_read_by_another_process() {
     assert_eq!(content(&process(), "a").await, is("text 1", Source::Network));
 }
 
+/// One that telemetry is told of has to be kept for it: see the benchmark of telemetry.
 #[tokio::test]
 async fn a_hit_allocates_nothing() {
     let (_, _, client) = set_up();

@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
+use crate::quiet;
+
 fn builder(url: &str) -> ClientBuilder {
-    PromptOpsClient::builder().base_url(format!("{url}/v1")).api_key("po_test")
+    quiet().base_url(format!("{url}/v1")).api_key("po_test")
 }
 
 /// Waits that a test does not feel.

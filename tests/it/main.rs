@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod blocking;
 mod cache;
 mod calls;
 mod chaos;
@@ -16,3 +17,10 @@ mod rest_contract;
 mod server;
 mod transports;
 mod vectors;
+
+use promptops_client::{ClientBuilder, PromptOpsClient, TelemetryConfig};
+
+/// A client that tells nobody of its calls, so that requests can be counted.
+pub(crate) fn quiet() -> ClientBuilder {
+    PromptOpsClient::builder().telemetry(TelemetryConfig::disabled())
+}

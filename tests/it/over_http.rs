@@ -8,6 +8,8 @@ use promptops_client::{
 use promptops_server::{Access, Registry};
 use tokio::net::TcpListener;
 
+use crate::quiet;
+
 /// Serves a registry on a free port of this machine until the test ends.
 pub(crate) async fn serve() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -22,11 +24,7 @@ pub(crate) async fn serve() -> SocketAddr {
 }
 
 fn client(address: SocketAddr) -> PromptOpsClient {
-    PromptOpsClient::builder()
-        .base_url(format!("http://{address}/v1"))
-        .api_key("po_test")
-        .build()
-        .unwrap()
+    quiet().base_url(format!("http://{address}/v1")).api_key("po_test").build().unwrap()
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ use wiremock::matchers::{
 };
 use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
 
+use crate::quiet;
+
 type Called = Pin<Box<dyn Future<Output = Result<Value, Error>>>>;
 
 /// One operation: how it is called, what it has to send, and an answer it understands.
@@ -256,7 +258,7 @@ fn operations() -> Vec<Operation> {
 
 async fn server() -> (MockServer, PromptOpsClient) {
     let server = MockServer::start().await;
-    let client = PromptOpsClient::builder()
+    let client = quiet()
         .base_url(format!("{}/v1", server.uri()))
         .api_key("po_test")
         .retry(RetryConfig::none())
@@ -373,7 +375,7 @@ async fn every_operation_is_answered_by_our_server() {
         ["api_key", "secret_key"].map(|field| made["data"][field].as_str().unwrap());
     let admin = server.client(&server.admin);
     let builder = || {
-        PromptOpsClient::builder()
+        quiet()
             .base_url(format!("http://{}/v1", server.address))
             .api_key(key)
             .retry(RetryConfig::none())

@@ -20,6 +20,14 @@ pub(crate) enum BaseUrl {
 }
 
 impl BaseUrl {
+    /// What every path is appended to.
+    pub(crate) fn base(&self) -> String {
+        match self {
+            Self::Http(url) => url.clone(),
+            Self::SqliteFile(_) | Self::SqliteMemory => IN_PROCESS.to_owned(),
+        }
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let refuse = |reason: &str| {
             let expected = "write https://HOST/v1, http://HOST/v1, sqlite:PATH or sqlite::memory:";

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use promptops_cache::{CacheBackend, CacheScope, SharedCache};
+use promptops_telemetry::{Batcher, TelemetrySink};
 use promptops_transport::{
     Bearer, Credential, Middleware, Pipeline, SharedMiddleware, SharedTransport, Signed, Transport,
 };
@@ -11,7 +12,10 @@ use promptops_types::{
 
 use crate::PromptOpsClient;
 use crate::base_url::BaseUrl;
-use crate::cache::{Cache, Parts};
+use crate::cache::{Cache, Parts as CacheParts};
+use crate::client::Parts;
+use crate::observer::Observer;
+use crate::usage_exporter::UsageExporter;
 
 /// Builds a client. What is not set here is read from the environment
 /// (`PROMPTOPS_BASE_URL`, `PROMPTOPS_API_KEY`, `PROMPTOPS_SECRET_KEY`, `PROMPTOPS_PROJECT`,
@@ -37,6 +41,7 @@ pub struct ClientBuilder {
     credential: Option<Arc<dyn Credential>>,
     per_call: Vec<SharedMiddleware>,
     per_attempt: Vec<SharedMiddleware>,
+    telemetry_sink: Option<Arc<dyn TelemetrySink>>,
 }
 
 impl ClientBuilder {
@@ -115,6 +120,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Tells a sink of your own of the calls that are sampled, in the place of the registry. It is asked
+    /// to end by [`PromptOpsClient::shutdown`] alone.
+    pub fn telemetry_sink(mut self, sink: impl TelemetrySink) -> Self {
+        self.telemetry_sink = Some(Arc::new(sink));
+        self
+    }
+
     /// Reads the time elsewhere, for the ages of what is cached and for dates in answers; deadlines are
     /// kept by tokio's clock. For tests.
     pub fn time_source(mut self, time: impl TimeSource) -> Self {
@@ -149,6 +161,15 @@ impl ClientBuilder {
         self.build_with(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
+    /// The same for a client whose calls block.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    #[cfg(feature = "blocking")]
+    pub fn build_blocking(self) -> Result<crate::blocking::PromptOpsClient, Error> {
+        self.build().map(Into::into)
+    }
+
     fn build_with(
         self,
         environment: impl Fn(&str) -> Option<String>,
@@ -168,7 +189,7 @@ impl ClientBuilder {
         let url = BaseUrl::parse(&config.base_url)?;
         let transport = match (&url, self.transport) {
             (BaseUrl::Http(_), Some(transport)) => transport,
-            (BaseUrl::Http(url), None) => http(url)?,
+            (BaseUrl::Http(url), None) => http("base_url", url)?,
             (_, Some(_)) => {
                 return Err(Error::config(
                     "transport",
@@ -189,23 +210,46 @@ impl ClientBuilder {
             // One that does not say who it is shares with nobody.
             Some(own) => own.identity().or_else(|| Some(uuid::Uuid::new_v4().to_string().into())),
         };
-        let mut pipeline = Pipeline::new(transport, &config.retry);
+        let credential = match (&url, self.credential) {
+            // A registry in this process asks for no key.
+            (BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory, _) => None,
+            (BaseUrl::Http(_), Some(own)) => Some(own),
+            (BaseUrl::Http(_), None) => of_keys(&config)?,
+        };
+        let around = |mut pipeline: Pipeline| {
+            if let Some(credential) = &credential {
+                pipeline = pipeline.credential(Arc::clone(credential));
+            }
+            let pipeline = self.per_call.iter().cloned().fold(pipeline, Pipeline::per_call);
+            self.per_attempt.iter().cloned().fold(pipeline, Pipeline::per_attempt)
+        };
+        let pipeline = Pipeline::new(transport.clone(), &config.retry);
+        #[cfg(feature = "otel")]
+        let pipeline = pipeline.per_attempt(crate::span::Traced);
+        let mut pipeline = around(pipeline);
         if let BaseUrl::Http(url) = &url {
             warn_of_plain_http(url);
-            // A registry in this process has no outages to be spared from, and asks for no key.
+            // A registry in this process has no outages to be spared from.
             pipeline = pipeline.circuit_breaker();
-            pipeline = match self.credential {
-                Some(credential) => pipeline.credential(credential),
-                None => authorized(pipeline, &config)?,
-            };
         }
-        let pipeline = self.per_call.into_iter().fold(pipeline, Pipeline::per_call);
-        let pipeline = self.per_attempt.into_iter().fold(pipeline, Pipeline::per_attempt);
         let time = self.time.unwrap_or_else(|| Arc::new(SystemTime));
+        let sink = match self.telemetry_sink {
+            Some(sink) => sink,
+            None => {
+                let pipeline = around(Pipeline::new(transport, &RetryConfig::none()));
+                let exporter = UsageExporter::new(pipeline, &url.base(), &config.telemetry)?;
+                let batcher = Batcher::new(&config.telemetry, exporter);
+                #[cfg(feature = "blocking")]
+                batcher.fall_back_to(crate::blocking::BlockingRuntime::spawn);
+                Arc::new(batcher)
+            }
+        };
+        let observer = Observer::new(&config.telemetry, sink, Arc::clone(&time));
         let scope = CacheScope::new(registry(&url, &config), identity.as_ref());
-        let parts = Parts { scope, own: self.cache_backend, time: Arc::clone(&time) };
+        let parts = CacheParts { scope, own: self.cache_backend, time: Arc::clone(&time) };
         let cache = Cache::new(&config.cache, parts)?;
-        Ok(PromptOpsClient::assemble(config, &url, pipeline, cache, time))
+        let parts = Parts { config, pipeline, cache, observer, time };
+        Ok(PromptOpsClient::assemble(&url, parts))
     }
 }
 
@@ -217,19 +261,17 @@ fn registry(url: &BaseUrl, config: &ClientConfig) -> String {
     }
 }
 
-/// Adds the credential that the keys give.
-fn authorized(pipeline: Pipeline, config: &ClientConfig) -> Result<Pipeline, Error> {
+/// The credential that the keys give.
+fn of_keys(config: &ClientConfig) -> Result<Option<Arc<dyn Credential>>, Error> {
     let refused = |error| Error::config("api_key", error);
     Ok(match (&config.api_key, &config.secret_key) {
-        (Some(key), Some(secret)) => {
-            pipeline.credential(Signed::new(key, secret).map_err(refused)?)
-        }
-        (Some(key), None) => pipeline.credential(Bearer::new(key).map_err(refused)?),
+        (Some(key), Some(secret)) => Some(Arc::new(Signed::new(key, secret).map_err(refused)?)),
+        (Some(key), None) => Some(Arc::new(Bearer::new(key).map_err(refused)?)),
         (None, Some(_)) => {
             let reason = "signs nothing without the API key that it belongs to; set `api_key`";
             return Err(Error::config("secret_key", reason));
         }
-        (None, None) => pipeline,
+        (None, None) => None,
     })
 }
 
@@ -241,22 +283,23 @@ fn warn_of_plain_http(url: &str) {
     }
 }
 
+/// The transport to a URL that a setting names.
 #[cfg(feature = "hyper")]
-fn http(url: &str) -> Result<SharedTransport, Error> {
+pub(crate) fn http(setting: &str, url: &str) -> Result<SharedTransport, Error> {
     if url.starts_with("https:") && !cfg!(feature = "rustls") {
-        return Err(Error::config(
-            "base_url",
-            "`https:` needs the cargo feature `rustls`; enable it",
-        ));
+        return Err(Error::config(setting, "`https:` needs the cargo feature `rustls`; enable it"));
     }
-    let transport = promptops_transport::HyperTransport::new();
-    transport.map(SharedTransport::new).map_err(|error| Error::config("base_url", error))
+    let builder = promptops_transport::HyperTransport::builder();
+    #[cfg(feature = "blocking")]
+    let builder = builder.driver(crate::blocking::BlockingRuntime);
+    let transport = builder.build();
+    transport.map(SharedTransport::new).map_err(|error| Error::config(setting, error))
 }
 
 #[cfg(not(feature = "hyper"))]
-fn http(_: &str) -> Result<SharedTransport, Error> {
+pub(crate) fn http(setting: &str, _: &str) -> Result<SharedTransport, Error> {
     Err(Error::config(
-        "base_url",
+        setting,
         "http and https need the cargo features `hyper` and `rustls`; enable them, or pass a \
          transport with `.transport(…)`",
     ))

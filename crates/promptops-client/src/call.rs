@@ -1,6 +1,8 @@
 //! One call: the request from an operation and its parts, the deadline, and the answer.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,21 +13,23 @@ use promptops_cache::CacheKey;
 use promptops_transport::{
     Deadline, Idempotent, RetryRule, Transport, TransportError, TransportErrorKind,
 };
-use promptops_types::{Error, ErrorCode, ErrorContext, PromptResponse};
+use promptops_types::{Error, ErrorCode, ErrorContext, ModelRef, PromptResponse};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::PromptOpsClient;
 use crate::cache::Cacheable;
-use crate::decode::{Origin, decode, told_request_id, undecodable};
+use crate::decode::{Origin, attempts, decode, told_request_id, undecodable};
+use crate::observer::Call as Observed;
 use crate::operation::{Operation, Repeat};
+use crate::span::CallSpan;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Room for the headers of a request, those of the pipeline included.
 const HEADERS: usize = 12;
 
-const AGENT: &str = concat!("promptops-client-rust/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("promptops-client-rust/", env!("CARGO_PKG_VERSION"));
 
 /// Everything but what RFC 3986 (2.3) calls unreserved, and slashes: one segment stays one.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -44,6 +48,11 @@ pub(crate) struct Call {
     prompt_id: Option<String>,
     /// A segment that names something else than it says: nothing is sent.
     misleading: Option<String>,
+    /// For those who are told of the call.
+    project: Option<String>,
+    model: Option<ModelRef>,
+    /// How many requests were sent; a clone counts with it.
+    sent: Arc<AtomicU32>,
 }
 
 /// What a conditional request gives.
@@ -156,6 +165,9 @@ impl Call {
             body: None,
             prompt_id: None,
             misleading: None,
+            project: None,
+            model: None,
+            sent: Arc::default(),
         }
     }
 
@@ -185,6 +197,39 @@ impl Call {
             self.query.extend(utf8_percent_encode(value.as_ref(), SEGMENT));
         }
         self
+    }
+
+    /// Looks in a project.
+    pub(crate) fn in_project(self, project: Option<String>) -> Self {
+        self.query("project_id", project.as_deref()).about_project(project.as_ref())
+    }
+
+    /// The project that the body names.
+    pub(crate) fn about_project(mut self, project: Option<&String>) -> Self {
+        self.project = project.cloned();
+        self
+    }
+
+    /// The prompt that the body names.
+    pub(crate) fn about_prompt(mut self, id: &str) -> Self {
+        self.prompt_id = Some(id.to_owned());
+        self
+    }
+
+    /// The model that the body names.
+    pub(crate) fn about_model(mut self, model: ModelRef) -> Self {
+        self.model = Some(model);
+        self
+    }
+
+    /// How many requests were sent for it and its clones.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.sent.load(Relaxed)
+    }
+
+    /// The same call, to be made by itself.
+    pub(crate) fn anew(&self) -> Self {
+        Self { sent: Arc::default(), ..self.clone() }
     }
 
     /// Makes the write conditional on an ETag.
@@ -223,6 +268,18 @@ impl Call {
         key
     }
 
+    /// What it is, for those who are told of it.
+    pub(crate) fn observed(&self) -> Observed<'_> {
+        let model = self.model.as_ref();
+        Observed {
+            prompt: self.prompt_id.as_deref(),
+            project: self.project.as_deref(),
+            model: model.map(|model| (&model.provider, Some(model.name.as_str()))),
+            attempts: self.attempts(),
+            ..Observed::new(self.operation.name)
+        }
+    }
+
     /// The prompt that is asked for.
     pub(crate) fn prompt_id(&self) -> Option<&str> {
         self.prompt_id.as_deref()
@@ -243,8 +300,22 @@ impl Call {
         client: &PromptOpsClient,
         deadline: Deadline,
     ) -> Result<Answer<T>, Error> {
-        let (response, id) = self.exchange(client, deadline).await?;
-        let data = decode(&response, &self.origin(client, &id))?;
+        let began = client.observer().begin();
+        let answered = self.send_unobserved(client, deadline).await;
+        client.observer().ended(began, &self.observed().error(answered.as_ref().err()));
+        answered
+    }
+
+    /// The same, told to nobody.
+    pub(crate) async fn send_unobserved<T: DeserializeOwned>(
+        &mut self,
+        client: &PromptOpsClient,
+        deadline: Deadline,
+    ) -> Result<Answer<T>, Error> {
+        let (response, id, span) = self.exchange(client, deadline).await?;
+        let decoded = decode(&response, &self.origin(client, &id));
+        span.end(decoded.as_ref().err().map(Error::code), self.attempts());
+        let data = decoded?;
         let request_id = told_request_id(response.headers()).unwrap_or(id);
         Ok(Answer { data, response, request_id })
     }
@@ -255,12 +326,18 @@ impl Call {
         client: &PromptOpsClient,
         deadline: Deadline,
     ) -> Result<Answered<T>, Error> {
-        let (response, id) = self.exchange(client, deadline).await?;
+        let (response, id, span) = self.exchange(client, deadline).await?;
         if response.status() == StatusCode::NOT_MODIFIED && self.if_none_match.is_some() {
+            span.end(None, self.attempts());
             return Ok(Answered::NotModified);
         }
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
-        let data: T = match decode(&response, &self.origin(client, &id)) {
+        let decoded = decode::<T>(&response, &self.origin(client, &id));
+        if let Some(names) = decoded.as_ref().ok().and_then(Cacheable::names) {
+            span.set_version(&names.version);
+        }
+        span.end(decoded.as_ref().err().map(Error::code), self.attempts());
+        let data = match decoded {
             Ok(data) => data,
             Err(error) if matches!(error.status(), Some(404 | 410)) => {
                 return Ok(Answered::Missing { error, body: response.into_body() });
@@ -278,13 +355,13 @@ impl Call {
         Origin { request_id, prompt_id: self.prompt_id.as_deref(), now }
     }
 
-    /// Sends the request; gives the answer and the id of the request. What a write may have changed
+    /// Sends the request; gives the answer, the id of the request and its span. What a write may have changed
     /// is forgotten before the answer is told, whatever it is: the write may have been carried out.
     async fn exchange(
         &mut self,
         client: &PromptOpsClient,
         deadline: Deadline,
-    ) -> Result<(Response<Bytes>, String), Error> {
+    ) -> Result<(Response<Bytes>, String, CallSpan), Error> {
         if let Some(segment) = &self.misleading {
             return Err(self.no_such_thing(segment));
         }
@@ -292,16 +369,25 @@ impl Call {
         let request = self.request(client, deadline, &id)?;
         let settings = client.settings();
         let written = self.operation.writes().then(|| Written::new(client, self));
-        let sent = settings.pipeline.send(request).await;
+        let (prompt, project) = (self.prompt_id.as_deref(), self.project.as_deref());
+        let span = CallSpan::start(self.operation.name, prompt, project);
+        let sent = span.scope(settings.pipeline.send(request)).await;
+        let attempts = match &sent {
+            Ok(response) => attempts(response),
+            Err(error) => error.attempts(),
+        };
+        self.sent.fetch_add(attempts, Relaxed);
         if let Some(mut written) = written {
             written.names.extend(sent.iter().flat_map(|response| named(response.body())));
             written.forget().await;
         }
         match sent {
-            Ok(response) => Ok((response, id)),
+            Ok(response) => Ok((response, id, span)),
             Err(error) => {
                 let is_over = settings.pipeline.is_over(deadline);
-                Err(self.failed(error, settings.config.timeout, is_over, Some(&id)))
+                let error = self.failed(error, settings.config.timeout, is_over, Some(&id));
+                span.end(Some(error.code()), attempts);
+                Err(error)
             }
         }
     }

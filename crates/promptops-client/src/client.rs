@@ -1,22 +1,29 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use promptops_telemetry::Flushing;
 use promptops_transport::{CircuitState, Deadline, Pipeline};
 use promptops_types::{
-    BatchEntry, CacheStats, ClientConfig, ConfigPatch, Error, ModelProvider, NewPrompt,
-    PromptUpdate, PromptVariables, TimeSource, ValidationIssue,
+    BatchEntry, CacheStats, ClientConfig, ClientStats, ConfigPatch, Error, ErrorCode, ErrorContext,
+    ModelProvider, NewPrompt, PromptUpdate, PromptVariables, TelemetryConfig, TelemetrySummary,
+    TimeSource, ValidationIssue,
 };
 use serde::Serialize;
 
 use crate::ClientBuilder;
-use crate::base_url::{BaseUrl, IN_PROCESS};
+use crate::base_url::BaseUrl;
 use crate::cache::Cache;
+use crate::observer::Observer;
 use crate::requests::{
     ClearCache, CreatePrompt, DeletePrompt, DiffPrompt, GetModelCompatibility, GetPrompt,
     GetPrompts, Labels, ListModels, ListPrompts, Prefetch, PromptVersions, RemoveLabel,
     RenderPrompt, SetLabel, UpdatePrompt, ValidatePrompt,
 };
+
+/// Longest time of the last flush.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// A client of one registry. A clone shares everything; make one and clone it.
 ///
@@ -33,7 +40,7 @@ pub struct PromptOpsClient {
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     settings: ArcSwap<Settings>,
     /// Held while they are changed.
     changes: Mutex<()>,
@@ -41,8 +48,26 @@ struct Inner {
     base: String,
     /// Of calls that name none; it does not change.
     project: Option<String>,
-    cache: Cache,
+    pub(crate) cache: Cache,
+    pub(crate) observer: Observer,
     time: Arc<dyn TimeSource>,
+}
+
+impl Inner {
+    pub(crate) fn circuit_state(&self) -> CircuitState {
+        let base = self.base.parse();
+        let settings = self.settings.load();
+        base.map_or(CircuitState::Closed, |uri| settings.pipeline.circuit_state(&uri))
+    }
+}
+
+/// What a client is made of.
+pub(crate) struct Parts {
+    pub(crate) config: ClientConfig,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) cache: Cache,
+    pub(crate) observer: Observer,
+    pub(crate) time: Arc<dyn TimeSource>,
 }
 
 /// What may change while the client runs. A call goes on with those it began with.
@@ -86,21 +111,16 @@ impl PromptOpsClient {
         ClientBuilder::default()
     }
 
-    pub(crate) fn assemble(
-        config: ClientConfig,
-        url: &BaseUrl,
-        pipeline: Pipeline,
-        cache: Cache,
-        time: Arc<dyn TimeSource>,
-    ) -> Self {
-        let base = match url {
-            BaseUrl::Http(url) => url.clone(),
-            BaseUrl::SqliteFile(_) | BaseUrl::SqliteMemory => IN_PROCESS.to_owned(),
-        };
+    pub(crate) fn assemble(url: &BaseUrl, parts: Parts) -> Self {
+        let Parts { config, pipeline, cache, observer, time } = parts;
         let project = config.project.clone();
         let settings = ArcSwap::from_pointee(Settings { config: Arc::new(config), pipeline });
-        let changes = Mutex::default();
-        Self { inner: Arc::new(Inner { settings, changes, base, project, cache, time }) }
+        let (changes, base) = (Mutex::default(), url.base());
+        let inner = Inner { settings, changes, base, project, cache, observer, time };
+        let inner = Arc::new(inner);
+        #[cfg(feature = "otel")]
+        crate::span::observe(Arc::downgrade(&inner));
+        Self { inner }
     }
 
     /// The settings in force now.
@@ -131,8 +151,14 @@ impl PromptOpsClient {
     /// [`Error::Config`] that names the wrong setting; nothing is changed then.
     pub fn update_config(&self, patch: &ConfigPatch) -> Result<(), Error> {
         let _one_at_a_time = self.inner.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.change(|config| *config = patch.apply(config))
+    }
+
+    /// Changes settings; one after the other.
+    fn change(&self, change: impl FnOnce(&mut ClientConfig)) -> Result<(), Error> {
         let before = self.inner.settings.load_full();
-        let mut config = patch.apply(&before.config);
+        let mut config = (*before.config).clone();
+        change(&mut config);
         if config.cache.redis_url.is_none() {
             config.cache.redis_url.clone_from(&before.config.cache.redis_url);
         }
@@ -141,11 +167,91 @@ impl PromptOpsClient {
         if config.retry != before.config.retry {
             pipeline = pipeline.retry(&config.retry);
         }
-        if config.cache != before.config.cache {
-            self.inner.cache.configure(&config.cache)?;
+        self.inner.observer.configure(&config.telemetry)?;
+        if config.cache != before.config.cache
+            && let Err(error) = self.inner.cache.configure(&config.cache)
+        {
+            // They were good before.
+            let _ = self.inner.observer.configure(&before.config.telemetry);
+            return Err(error);
         }
         self.inner.settings.store(Arc::new(Settings { config: Arc::new(config), pipeline }));
         Ok(())
+    }
+
+    /// What the client has done since it was built, all clones together.
+    pub fn stats(&self) -> ClientStats {
+        let cache = self.cache_stats();
+        let mut stats = self.observer().stats(self.cache().quick_calls());
+        (stats.cache_hits, stats.cache_misses) = (cache.hits, cache.misses);
+        stats
+    }
+
+    /// How telemetry is set, and what became of the events.
+    pub fn telemetry_summary(&self) -> TelemetrySummary {
+        self.observer().summary(&self.inner.settings.load().config.telemetry)
+    }
+
+    /// Records no more calls. What waits is still sent.
+    pub fn disable_telemetry(&self) {
+        self.change_telemetry(|telemetry| telemetry.enabled = false);
+    }
+
+    /// Records this share of the calls from now on, 0.0 to 1.0. What is outside is taken for the nearer
+    /// end, and a warning is logged; [`update_config`](Self::update_config) refuses it.
+    pub fn enable_telemetry(&self, sample_rate: f64) {
+        let rate = if sample_rate.is_nan() { 0.0 } else { sample_rate.clamp(0.0, 1.0) };
+        if (rate - sample_rate).abs() > 0.0 || sample_rate.is_nan() {
+            tracing::warn!(sample_rate, taken = rate, "a sample rate is 0.0 to 1.0");
+        }
+        self.change_telemetry(|telemetry| {
+            (telemetry.enabled, telemetry.sample_rate) = (true, rate);
+        });
+    }
+
+    fn change_telemetry(&self, change: impl FnOnce(&mut TelemetryConfig)) {
+        let _one_at_a_time = self.inner.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Neither of the two can be refused: the rest is as it was.
+        if let Err(error) = self.change(|config| change(&mut config.telemetry)) {
+            tracing::warn!(%error, "telemetry stays as it was");
+        }
+    }
+
+    /// Sends what was recorded so far, within the client's timeout.
+    ///
+    /// # Errors
+    /// [`Error::Telemetry`] that says how many events were not sent, and why.
+    ///
+    /// # Cancel safety
+    /// What was not sent by then is sent later.
+    pub async fn flush_telemetry(&self) -> Result<(), Error> {
+        let limit = self.settings().config.timeout;
+        self.finish(limit, self.observer().sink().flush(limit)).await
+    }
+
+    /// Sends what was recorded, within 5 s, and records nothing any more. Calls go on to work, so that
+    /// a clone that is still in use fails nobody. Calling it again is no error.
+    ///
+    /// # Errors
+    /// [`Error::Telemetry`] that says how many events were not sent, and why; they are lost then.
+    ///
+    /// # Cancel safety
+    /// If it is dropped, what was not sent by then is lost.
+    pub async fn shutdown(&self) -> Result<(), Error> {
+        self.finish(CLOSING, self.observer().sink().shutdown(CLOSING)).await
+    }
+
+    /// A sink of the caller's own might not keep its limit.
+    async fn finish(&self, limit: Duration, flushing: Flushing<'_>) -> Result<(), Error> {
+        let pipeline = self.settings().pipeline.clone();
+        let deadline = pipeline.deadline(limit);
+        let failed = |message: String| Error::Telemetry {
+            context: ErrorContext::new(ErrorCode::Telemetry, message).retryable(true).into(),
+        };
+        match pipeline.by(deadline, flushing).await {
+            Ok(flushed) => flushed.map_err(|failure| failed(failure.to_string())),
+            Err(_) => Err(failed(format!("the telemetry sink did not end within {limit:?}"))),
+        }
     }
 
     /// How the cache has done. A stale answer is a hit, and so is waiting for a fetch that another
@@ -169,6 +275,10 @@ impl PromptOpsClient {
         &self.inner.cache
     }
 
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.inner.observer
+    }
+
     pub(crate) fn project(&self) -> Option<&str> {
         self.inner.project.as_deref()
     }
@@ -189,8 +299,7 @@ impl PromptOpsClient {
 
     /// Whether calls are made: while a registry over HTTP only fails, it is left alone.
     pub fn circuit_state(&self) -> CircuitState {
-        let base = self.inner.base.parse();
-        base.map_or(CircuitState::Closed, |uri| self.settings().pipeline.circuit_state(&uri))
+        self.inner.circuit_state()
     }
 
     pub(crate) fn time(&self) -> &dyn TimeSource {

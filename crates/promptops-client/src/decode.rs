@@ -193,7 +193,7 @@ fn failed(response: &Response<Bytes>, origin: &Origin<'_>) -> Error {
 }
 
 /// How many attempts the answer took.
-fn attempts(response: &Response<Bytes>) -> u32 {
+pub(crate) fn attempts(response: &Response<Bytes>) -> u32 {
     response.extensions().get::<Attempts>().map_or(1, |attempts| attempts.0)
 }
 

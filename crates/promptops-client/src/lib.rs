@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod base_url;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod builder;
 mod cache;
 mod call;
@@ -10,8 +12,12 @@ mod decode;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod fetched;
+mod health;
+mod observer;
 mod operation;
 pub mod requests;
+mod span;
+mod usage_exporter;
 mod weight;
 
 pub use builder::ClientBuilder;
@@ -25,6 +31,10 @@ pub use promptops_cache::{
 };
 #[cfg(feature = "redis")]
 pub use promptops_cache::{RedisCache, RedisCacheBuilder};
+pub use promptops_telemetry::{
+    Batch, Batcher, CallEvent, ExportFailure, Exported, Flushing, Ledger, SharedExporter,
+    TelemetryExporter, TelemetryFailure, TelemetrySink,
+};
 #[cfg(feature = "rustls")]
 pub use promptops_transport::Roots;
 pub use promptops_transport::{
@@ -41,5 +51,5 @@ pub use promptops_types::{
     ModelProvider, ModelSpecificPrompt, NewPrompt, PromptDiff, PromptResponse, PromptUpdate,
     PromptVariables, RenderResponse, RetryConfig, Secret, Selector, SelectorError, SortBy,
     SortOrder, Source, TelemetryConfig, TelemetrySummary, TemplateFormat, Timestamp,
-    ValidationIssue, Version, vars,
+    ValidationIssue, Version, estimate_tokens, vars,
 };

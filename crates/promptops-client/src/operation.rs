@@ -41,6 +41,11 @@ impl Operation {
     }
 }
 
+/// What is made of another operation, for telemetry.
+pub(crate) const RENDER_PROMPT: &str = "render_prompt";
+pub(crate) const VALIDATE_PROMPT: &str = "validate_prompt";
+
+pub(crate) static HEALTH: Operation = Operation::new("health_check", Method::GET);
 pub(crate) static GET_PROMPT: Operation = Operation::new("get_prompt", Method::GET);
 pub(crate) static LIST_PROMPTS: Operation = Operation::new("list_prompts", Method::GET);
 pub(crate) static CREATE_PROMPT: Operation = Operation::keyed("create_prompt", Method::POST);

@@ -3,13 +3,10 @@
 use promptops_template::choose_body;
 use promptops_types::{
     CompatibilityReport, ModelCompatibility, ModelInfo, ModelProvider, ModelRef, PromptResponse,
+    estimate_tokens,
 };
 
 use crate::catalogue::{catalogue, find};
-
-/// Characters of English text a token stands for, a common rule of thumb; other languages and code
-/// take more tokens, so this is a lower bound of the length.
-const CHARS_PER_TOKEN: usize = 4;
 
 /// What one remark takes from the score of 1.0.
 const REMARK: f64 = 0.2;
@@ -49,9 +46,10 @@ fn check(prompt: &PromptResponse, model: &ModelRef) -> ModelCompatibility {
             prompt.messages.iter().any(|message| message.role == "system"),
         ),
     };
-    let tokens = text.iter().map(|part| part.chars().count()).sum::<usize>() / CHARS_PER_TOKEN;
+    report.estimated_tokens = text.iter().map(|part| estimate_tokens(part)).sum();
+    report.context_window = info.and_then(|info| info.context_window);
     match info {
-        Some(info) => check_against(info, tokens, has_system, &mut report),
+        Some(info) => check_against(info, has_system, &mut report),
         None if is_catalogued(&model.provider) => remark(
             &mut report,
             format!("`{}` is not in the model catalogue of {}", model.name, catalogue().date),
@@ -62,14 +60,9 @@ fn check(prompt: &PromptResponse, model: &ModelRef) -> ModelCompatibility {
     report
 }
 
-fn check_against(
-    info: &ModelInfo,
-    tokens: usize,
-    has_system: bool,
-    report: &mut ModelCompatibility,
-) {
-    let window = info.context_window.and_then(|window| usize::try_from(window).ok());
-    match window {
+fn check_against(info: &ModelInfo, has_system: bool, report: &mut ModelCompatibility) {
+    let tokens = report.estimated_tokens;
+    match report.context_window {
         Some(window) if tokens >= window => {
             return refuse(
                 report,
@@ -161,6 +154,7 @@ mod tests {
         let refused = check_one(&prompt, "openai", "gpt-4");
         assert!(!refused.compatible, "{refused:?}");
         assert!(refused.issues[0].contains("25000 tokens"), "{refused:?}");
+        assert_eq!((refused.estimated_tokens, refused.context_window), (25_000, Some(8192)));
     }
 
     #[test]

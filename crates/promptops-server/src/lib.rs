@@ -123,7 +123,7 @@ pub fn router(registry: Registry) -> Router {
 pub fn router_with_time(registry: Registry, time: Arc<dyn TimeSource>) -> Router {
     let master = MasterKey::random().expect("the system gives random bytes");
     let app = App(Arc::new(Parts::new(registry, time, master)));
-    let routes = routes::routes(&app).merge(routes::feeds());
+    let routes = routes::routes(&app).merge(routes::feeds()).merge(routes::open());
     wrapped(Router::new().nest(BASE_PATH, routes.into()), app)
 }
 

@@ -1,11 +1,13 @@
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use promptops_types::TelemetryConfig;
+use promptops_types::{Error, TelemetryConfig};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as Turn, Notify};
 
@@ -46,6 +48,11 @@ pub struct Batcher {
     shared: Arc<Shared>,
 }
 
+/// What a [`Batcher`] has polled beside the calls.
+pub type SendingTask = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+type Spawn = dyn Fn(SendingTask) + Send + Sync;
+
 struct Shared {
     queue: Mutex<Queue>,
     batch_size: AtomicUsize,
@@ -59,7 +66,7 @@ struct Shared {
     has_task: AtomicBool,
     is_over: AtomicBool,
     /// Where the task runs if an event comes outside every runtime.
-    runtime: OnceLock<Handle>,
+    elsewhere: OnceLock<Box<Spawn>>,
     last_failure: Mutex<Option<String>>,
 }
 
@@ -75,15 +82,16 @@ impl Batcher {
             wake: Notify::new(),
             has_task: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
-            runtime: OnceLock::new(),
+            elsewhere: OnceLock::new(),
             last_failure: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
 
-    /// Where its task runs if an event comes outside every runtime. The first one given stays.
-    pub fn fall_back_to(&self, runtime: Handle) {
-        let _ = self.shared.runtime.set(runtime);
+    /// How its task is started if an event comes outside every runtime: it is polled until it ends, by
+    /// a tokio runtime with time. What is given first stays.
+    pub fn fall_back_to(&self, spawn: impl Fn(SendingTask) + Send + Sync + 'static) {
+        let _ = self.shared.elsewhere.set(Box::new(spawn));
     }
 }
 
@@ -121,11 +129,13 @@ impl TelemetrySink for Batcher {
         self.shared.last_failure.lock().clone()
     }
 
-    fn configure(&self, config: &TelemetryConfig) {
+    fn configure(&self, config: &TelemetryConfig) -> Result<(), Error> {
+        self.shared.exporter.configure(config)?;
         self.shared.batch_size.store(config.batch_size.max(1), Relaxed);
         self.shared.interval.store(millis(config.flush_interval), Relaxed);
         self.shared.queue.lock().resize(config.queue_size);
         self.shared.wake.notify_one();
+        Ok(())
     }
 }
 
@@ -205,12 +215,16 @@ impl Shared {
     /// Starts the task, in this runtime, or in the one to fall back to.
     #[cold]
     fn start(this: &Arc<Self>) {
-        let Some(runtime) = Handle::try_current().ok().or_else(|| this.runtime.get().cloned())
-        else {
+        let (runtime, elsewhere) = (Handle::try_current(), this.elsewhere.get());
+        if runtime.is_err() && elsewhere.is_none() {
             return;
-        };
-        if let Some(running) = Running::begin(this) {
-            runtime.spawn(Arc::clone(this).send_until_empty(Some(running)));
+        }
+        let Some(running) = Running::begin(this) else { return };
+        let sending = Arc::clone(this).send_until_empty(Some(running));
+        match (runtime, elsewhere) {
+            (Ok(runtime), _) => drop(runtime.spawn(sending)),
+            (Err(_), Some(spawn)) => spawn(Box::pin(sending)),
+            (Err(_), None) => {}
         }
     }
 

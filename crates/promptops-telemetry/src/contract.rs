@@ -79,7 +79,7 @@ fn it_takes_events_from_anywhere(sink: &impl TelemetrySink) {
 async fn it_can_be_configured(sink: &impl TelemetrySink) {
     let mut config = TelemetryConfig::default();
     (config.batch_size, config.queue_size) = (3, 7);
-    sink.configure(&config);
+    sink.configure(&config).expect("these settings are good");
     (0..20).for_each(|number| sink.record(event(number)));
     sink.flush(LIMIT).await.expect("whatever its settings");
     balanced(sink);

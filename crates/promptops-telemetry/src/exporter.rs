@@ -4,6 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use promptops_types::{Error, TelemetryConfig};
+
 use crate::CallEvent;
 
 /// Events that are sent together.
@@ -43,6 +45,15 @@ pub trait TelemetryExporter: fmt::Debug + Send + Sync + 'static {
     /// A batch whose future is dropped is sent again, with the same id.
     fn export(&self, batch: &Batch)
     -> impl Future<Output = Result<Exported, ExportFailure>> + Send;
+
+    /// Takes other settings, such as where to send to.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the setting; nothing is changed then.
+    fn configure(&self, config: &TelemetryConfig) -> Result<(), Error> {
+        let _ = config;
+        Ok(())
+    }
 }
 
 /// How a batch arrived.
@@ -96,11 +107,16 @@ type Exporting<'a> = Pin<Box<dyn Future<Output = Result<Exported, ExportFailure>
 /// The object-safe form of [`TelemetryExporter`].
 trait DynExporter: fmt::Debug + Send + Sync {
     fn export<'a>(&'a self, batch: &'a Batch) -> Exporting<'a>;
+    fn configure(&self, config: &TelemetryConfig) -> Result<(), Error>;
 }
 
 impl<E: TelemetryExporter> DynExporter for E {
     fn export<'a>(&'a self, batch: &'a Batch) -> Exporting<'a> {
         Box::pin(TelemetryExporter::export(self, batch))
+    }
+
+    fn configure(&self, config: &TelemetryConfig) -> Result<(), Error> {
+        TelemetryExporter::configure(self, config)
     }
 }
 
@@ -118,5 +134,9 @@ impl SharedExporter {
 impl TelemetryExporter for SharedExporter {
     async fn export(&self, batch: &Batch) -> Result<Exported, ExportFailure> {
         self.0.export(batch).await
+    }
+
+    fn configure(&self, config: &TelemetryConfig) -> Result<(), Error> {
+        self.0.configure(config)
     }
 }

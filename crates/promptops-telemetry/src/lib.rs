@@ -7,13 +7,13 @@ pub mod contract;
 mod event;
 mod exporter;
 mod ledger;
-// otel
-// pub mod otel;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod queue;
 mod sampler;
 mod sink;
 
-pub use batcher::Batcher;
+pub use batcher::{Batcher, SendingTask};
 pub use event::CallEvent;
 pub use exporter::{Batch, ExportFailure, Exported, SharedExporter, TelemetryExporter};
 pub use ledger::Ledger;

@@ -3,7 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use promptops_types::TelemetryConfig;
+use promptops_types::{Error, TelemetryConfig};
 
 use crate::{CallEvent, Ledger};
 
@@ -48,9 +48,13 @@ pub trait TelemetrySink: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Takes other settings from now on.
-    fn configure(&self, config: &TelemetryConfig) {
+    /// Takes other settings from now on; those for which there is nothing to change are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Config`] that names the setting; nothing is changed then.
+    fn configure(&self, config: &TelemetryConfig) -> Result<(), Error> {
         let _ = config;
+        Ok(())
     }
 }
 

@@ -210,7 +210,8 @@ fn outside_a_runtime_it_sends_from_the_one_it_was_given() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
     let receiver = Receiver::default();
     let sink = batcher(&receiver);
-    sink.fall_back_to(runtime.handle().clone());
+    let handle = runtime.handle().clone();
+    sink.fall_back_to(move |task| drop(handle.spawn(task)));
     record(&sink, 10);
     runtime.block_on(receiver.sent.notified());
     assert_eq!(receiver.ids().len(), 1);

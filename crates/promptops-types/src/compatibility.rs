@@ -78,6 +78,12 @@ pub struct ModelCompatibility {
     /// What would make it fit better.
     #[serde(default)]
     pub recommendations: Vec<String>,
+    /// About how many tokens its text takes before variables are filled in.
+    #[serde(default)]
+    pub estimated_tokens: u64,
+    /// Most tokens that the model reads; `None` where it is not known.
+    #[serde(default)]
+    pub context_window: Option<u64>,
 }
 
 impl ModelCompatibility {
@@ -90,6 +96,8 @@ impl ModelCompatibility {
             score: 1.0,
             issues: Vec::new(),
             recommendations: Vec::new(),
+            estimated_tokens: 0,
+            context_window: None,
         }
     }
 }

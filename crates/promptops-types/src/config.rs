@@ -197,6 +197,36 @@ impl CacheConfig {
         self
     }
 
+    /// Most bytes in memory.
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// How long after `ttl` an entry is still served while it is refreshed.
+    pub fn stale_while_revalidate(mut self, time: Duration) -> Self {
+        self.stale_while_revalidate = time;
+        self
+    }
+
+    /// How long after `ttl` an entry is served when the registry fails.
+    pub fn stale_if_error(mut self, time: Duration) -> Self {
+        self.stale_if_error = time;
+        self
+    }
+
+    /// How long a missing prompt is remembered.
+    pub fn negative_ttl(mut self, time: Duration) -> Self {
+        self.negative_ttl = time;
+        self
+    }
+
+    /// What every key in Redis starts with.
+    pub fn redis_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.redis_prefix = prefix.into();
+        self
+    }
+
     fn validate(&self) -> Result<(), Error> {
         for (field, duration) in [
             ("cache.ttl", self.ttl),
@@ -268,6 +298,24 @@ impl RetryConfig {
         Self { max_attempts: 1, ..Self::default() }
     }
 
+    /// Most requests of one call, the first included.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// Longest wait before the first retry.
+    pub fn base_delay(mut self, delay: Duration) -> Self {
+        self.base_delay = delay;
+        self
+    }
+
+    /// Longest wait before any retry.
+    pub fn max_delay(mut self, delay: Duration) -> Self {
+        self.max_delay = delay;
+        self
+    }
+
     /// Longest time of one attempt.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = Some(timeout);
@@ -332,6 +380,31 @@ impl TelemetryConfig {
         self
     }
 
+    /// Events sent at once.
+    pub fn batch_size(mut self, events: usize) -> Self {
+        self.batch_size = events;
+        self
+    }
+
+    /// Most events that wait.
+    pub fn queue_size(mut self, events: usize) -> Self {
+        self.queue_size = events;
+        self
+    }
+
+    /// How often events are sent.
+    pub fn flush_interval(mut self, interval: Duration) -> Self {
+        self.flush_interval = interval;
+        self
+    }
+
+    /// Where events go, in the place of the registry's own `/usage/log`: a whole URL, to which they are
+    /// posted. The credential goes with them only if the origin is the registry's.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Some(url.into());
+        self
+    }
+
     fn validate(&self) -> Result<(), Error> {
         if !(0.0..=1.0).contains(&self.sample_rate) {
             return Err(Error::config("telemetry.sample_rate", "must be 0.0 to 1.0"));
@@ -341,6 +414,15 @@ impl TelemetryConfig {
         }
         if self.queue_size < self.batch_size {
             return Err(Error::config("telemetry.queue_size", "must be at least batch_size"));
+        }
+        if let Some(endpoint) = &self.endpoint {
+            let rest = ["https://", "http://"].iter().find_map(|s| endpoint.strip_prefix(s));
+            if rest.is_none_or(|rest| rest.is_empty() || rest.contains(['@', ' '])) {
+                return Err(Error::config(
+                    "telemetry.endpoint",
+                    "must be a URL such as https://HOST/PATH, without a user name",
+                ));
+            }
         }
         positive("telemetry.flush_interval", self.flush_interval)
     }
@@ -413,7 +495,13 @@ mod tests {
         let retry = RetryConfig { max_attempts: 0, ..RetryConfig::default() };
         refused(&ClientConfig { retry, ..good.clone() }, "retry.max_attempts");
         let telemetry = TelemetryConfig::default().sample_rate(f64::NAN);
-        refused(&ClientConfig { telemetry, ..good }, "telemetry.sample_rate");
+        refused(&ClientConfig { telemetry, ..good.clone() }, "telemetry.sample_rate");
+        let telemetry = TelemetryConfig::default().queue_size(5);
+        refused(&ClientConfig { telemetry, ..good.clone() }, "telemetry.queue_size");
+        for endpoint in ["collector", "https://", "https://user:pw@host/"] {
+            let telemetry = TelemetryConfig::default().endpoint(endpoint);
+            refused(&ClientConfig { telemetry, ..good.clone() }, "telemetry.endpoint");
+        }
     }
 
     #[test]

@@ -7,21 +7,22 @@ use crate::Timestamp;
 #[serde(default)]
 #[non_exhaustive]
 pub struct ClientStats {
-    /// Calls.
+    /// Calls that have ended; one that was dropped half-way is not among them.
     pub total_requests: u64,
     /// Calls that succeeded.
     pub successful_requests: u64,
-    /// Calls that failed.
+    /// Calls that failed, those in whose place a fallback was given included.
     pub failed_requests: u64,
     /// `successful_requests / total_requests`, 0.0 to 1.0; 0.0 before the first call.
     pub success_rate: f64,
-    /// Mean duration of a call, in milliseconds.
+    /// Mean duration of a call, in milliseconds. What the memory of the process answers at once is not
+    /// measured, since it takes less than a microsecond, and counts as 0.
     pub avg_response_time_ms: f64,
     /// Calls answered from the cache.
     pub cache_hits: u64,
     /// Calls that the cache could not answer.
     pub cache_misses: u64,
-    /// When the last call began.
+    /// When the last call began, to some milliseconds.
     pub last_request_time: Option<Timestamp>,
 }
 
@@ -61,4 +62,11 @@ pub struct TelemetrySummary {
     pub sample_rate: f64,
     /// Events sent at once.
     pub batch_size: u64,
+    /// Events recorded since the client was built: always the sum of `exported_events`,
+    /// `dropped_events` and `pending_events`.
+    pub emitted_events: u64,
+    /// Events that arrived where they were sent.
+    pub exported_events: u64,
+    /// Events that never will: for want of room, refused, or after the end.
+    pub dropped_events: u64,
 }

@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 
 use super::{row, runs, seed};
 
+use crate::quiet;
+
 fn client(url: &str) -> PromptOpsClient {
-    PromptOpsClient::builder()
+    quiet()
         .base_url(format!("{url}/v1"))
         .api_key("po_canary")
         .retry(RetryConfig::none())
@@ -254,7 +256,7 @@ async fn row_35_no_damaged_answer_panics() {
             let response = Response::builder().status(status).body(Bytes::from(body.clone()));
             async { Ok(response.unwrap()) }
         });
-        let client = PromptOpsClient::builder()
+        let client = quiet()
             .base_url("https://h/v1")
             .transport(transport)
             .retry(RetryConfig::none())

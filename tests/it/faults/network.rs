@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::quiet;
 use fastrand::Rng;
 use promptops_client::{CacheConfig, ErrorKind, NewPrompt, PromptOpsClient};
 use promptops_transport::TokioClock;
@@ -25,7 +26,7 @@ async fn row_13_through_a_rough_network_every_call_ends_right_or_with_a_typed_er
     }
     let proxy = Arc::new(ChaosProxy::start(registry, seed(), ROUGH).await);
     let timeout = Duration::from_millis(500);
-    let client = PromptOpsClient::builder()
+    let client = quiet()
         .base_url(format!("http://{}/v1", proxy.address))
         .timeout(timeout)
         .cache(CacheConfig::none())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fastrand::Rng;
 use http::{Request, Response, StatusCode};
-use promptops_client::PromptOpsClient;
+
 use promptops_transport::test_util::{RawServer, Step};
 use promptops_transport::{
     Attempts, Clock, HyperTransport, Pipeline, TokioClock, Transport, from_fn,
@@ -15,6 +15,8 @@ use promptops_transport::{
 use promptops_types::{RetryConfig, TimeSource};
 
 use super::{row, runs, seed, since};
+
+use crate::quiet;
 
 fn quick() -> RetryConfig {
     let mut retry = RetryConfig::default();
@@ -57,7 +59,7 @@ async fn row_15_an_outage_is_not_amplified() {
     // With it, and many callers at once.
     let server = failing().await;
     let url = server.url("/v1");
-    let client = PromptOpsClient::builder().base_url(url).retry(quick()).build().unwrap();
+    let client = quiet().base_url(url).retry(quick()).build().unwrap();
     let callers: Vec<_> = (0..8)
         .map(|_| {
             let client = client.clone();

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use fastrand::Rng;
-use promptops_client::{CacheConfig, NewPrompt, PromptOpsClient, RetryConfig};
+use promptops_client::{CacheConfig, NewPrompt, RetryConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{row, runs, seed};
+
+use crate::quiet;
 
 /// What the server has done, by idempotency key: how often, and how often it was asked.
 #[derive(Default)]
@@ -87,7 +89,7 @@ async fn row_14_a_connection_that_closes_on_reuse_is_not_seen() {
     let effects = Arc::default();
     let address = serve(Arc::clone(&effects)).await;
     // One attempt: what is left of the fault would be an error, and not a retry.
-    let client = PromptOpsClient::builder()
+    let client = quiet()
         .base_url(format!("http://{address}/v1"))
         .retry(RetryConfig::none())
         .cache(CacheConfig::none())

@@ -8,9 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use fastrand::Rng;
 use http::{Request, Response};
-use promptops_client::{
-    HyperTransport, NewPrompt, PromptOpsClient, Transport, TransportError, TransportErrorKind,
-};
+use promptops_client::{HyperTransport, NewPrompt, Transport, TransportError, TransportErrorKind};
 use promptops_server::{Access, MasterKey, NewKey, Registry};
 use promptops_transport::{Clock, TokioClock};
 use promptops_types::{Secret, SignedParts, SystemTime, TimeSource, Timestamp};
@@ -19,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{row, runs, seed, since};
+use crate::quiet;
 use crate::server::matrix::{ROUTES, Route, Shows};
 use crate::server::process::Process;
 use crate::server::{Running, all, start, start_with};
@@ -383,7 +382,7 @@ async fn row_9_an_answer_that_is_lost_is_given_again() {
     let mut retry = promptops_client::RetryConfig::default();
     (retry.max_attempts, retry.base_delay, retry.budget) =
         (10, Duration::from_micros(1), 1_000_000);
-    let client = PromptOpsClient::builder()
+    let client = quiet()
         .base_url(format!("http://{}/v1", server.address))
         .api_key(server.admin.clone())
         .retry(retry)

@@ -78,10 +78,14 @@ pub(crate) struct Cache {
 /// What the near tier does not count itself.
 #[derive(Debug, Default)]
 struct Counters {
-    /// Answers that did not come from a look-up in the near tier.
+    /// Answers that were not given at once; those that were, the near tier counts.
     hits: AtomicU64,
+    /// Look-ups of near tiers that are no more.
+    quick: AtomicU64,
     /// Look-ups that found an entry which was not the answer.
     unserved: AtomicU64,
+    /// Answers given at once that were a part of another call.
+    in_part: AtomicU64,
     misses: AtomicU64,
     failures: AtomicU64,
 }
@@ -103,7 +107,7 @@ impl Cache {
         let before = self.tiers.load_full();
         let tiers = Tiers::new(config, &self.parts, &self.flights, Some(&before))?;
         if let (Some(near), None) = (&before.near, &tiers.near) {
-            self.counters.hits.fetch_add(near.stats().hits, Relaxed);
+            self.counters.quick.fetch_add(near.stats().hits, Relaxed);
         }
         self.tiers.store(Arc::new(tiers));
         Ok(())
@@ -128,13 +132,9 @@ impl Cache {
         let tiers = self.tiers();
         let far = tiers.far.as_ref().map(CacheBackend::stats).unwrap_or_default();
         let mut stats = tiers.near.as_ref().map_or_else(|| far.clone(), Near::stats);
-        if tiers.near.is_none() {
-            // What the far tier has found is among what is counted here.
-            stats.hits = 0;
-        }
         let counters = &self.counters;
-        let hits = stats.hits.saturating_add(counters.hits.load(Relaxed));
-        stats.hits = hits.saturating_sub(counters.unserved.load(Relaxed));
+        // What the far tier has found is among what is counted here.
+        stats.hits = self.quick(&tiers).saturating_add(counters.hits.load(Relaxed));
         stats.misses = counters.misses.load(Relaxed);
         // A cache knows of those beside the calls, and this of those that have no count.
         stats.failures = counters.failures.load(Relaxed).max(far.failures);
@@ -144,6 +144,23 @@ impl Cache {
         let rate = if asked == 0 { 0.0 } else { stats.hits as f64 / asked as f64 };
         stats.hit_rate = rate;
         stats
+    }
+
+    /// Look-ups that were answered at once.
+    fn quick(&self, tiers: &Tiers) -> u64 {
+        let near = tiers.near.as_ref().map_or(0, |near| near.stats().hits);
+        let all = near.saturating_add(self.counters.quick.load(Relaxed));
+        all.saturating_sub(self.counters.unserved.load(Relaxed))
+    }
+
+    /// Calls that were answered at once.
+    pub(crate) fn quick_calls(&self) -> u64 {
+        self.quick(&self.tiers()).saturating_sub(self.counters.in_part.load(Relaxed))
+    }
+
+    /// An answer that was given at once is a part of a call that is counted elsewhere.
+    pub(crate) fn is_part_of_a_call(&self) {
+        self.counters.in_part.fetch_add(1, Relaxed);
     }
 
     /// A failure of a cache is a miss, and counted.

@@ -81,35 +81,54 @@ impl Read {
         if self.is_drawn { 0.0 } else { SystemRandom.unit() }
     }
 
+    /// The answer, from wherever it is nearest, told as a call of its own.
+    pub(crate) async fn run_observed<T: Cacheable>(
+        &self,
+        client: &PromptOpsClient,
+    ) -> Result<Fetched<T>, Error> {
+        let began = client.observer().begin();
+        let landed = self.run::<T>(client).await;
+        let fetched = landed.and_then(|landing| landing.fetched::<T>());
+        let mut call = self.call.observed().error(fetched.as_ref().err());
+        call.source = fetched.as_ref().ok().map(|fetched| fetched.source);
+        client.observer().ended(began, &call);
+        fetched
+    }
+
     /// The answer, from wherever it is nearest.
-    pub(crate) async fn run<T: Cacheable>(self, client: &PromptOpsClient) -> Landed {
+    pub(crate) async fn run<T: Cacheable>(&self, client: &PromptOpsClient) -> Landed {
         let cache = client.cache();
         let tiers = Arc::clone(&cache.tiers());
         if tiers.is_none() {
-            return fetch_alone::<T>(client, self.call).await;
+            return fetch_alone::<T>(client, self.call.clone()).await;
         }
         let deadline = client.deadline();
         if !self.use_cache {
-            return Fetch { client, cache, tiers: &tiers, read: &self, is_refresh: true }
+            return Fetch { client, cache, tiers: &tiers, read: self, is_refresh: true }
                 .run::<T>(None, deadline)
                 .await;
         }
-        let last = match tiers.near.as_ref().and_then(|near| near.find(self.key.borrowed())) {
+        let last = match tiers.near.as_ref().and_then(|near| near.read(&self.key).0) {
             None => None,
-            Some(found) => match tiers.judge_near(&found, || self.chance()) {
-                Use::Fresh => return Ok(Landing::aged(found, Source::Near)),
-                Use::ServeAndRefresh { is_stale } => {
-                    self.refresh::<T>(client);
-                    let source = if is_stale { Source::Stale } else { Source::Near };
-                    return Ok(Landing::aged(found, source));
+            Some(found) => {
+                let landing = match tiers.judge_near(&found, || self.chance()) {
+                    Use::Fresh => Ok(Source::Near),
+                    Use::ServeAndRefresh { is_stale } => {
+                        self.refresh::<T>(client);
+                        Ok(if is_stale { Source::Stale } else { Source::Near })
+                    }
+                    is_used => Err(is_used == Use::OnlyOnError),
+                };
+                match landing {
+                    Ok(source) => {
+                        cache.counters.hits.fetch_add(1, Relaxed);
+                        return Ok(Landing::aged(found, source));
+                    }
+                    Err(is_last) => is_last.then_some(found),
                 }
-                is_used => {
-                    cache.counters.unserved.fetch_add(1, Relaxed);
-                    (is_used == Use::OnlyOnError).then_some(found)
-                }
-            },
+            }
         };
-        let fetch = Fetch { client, cache, tiers: &tiers, read: &self, is_refresh: false };
+        let fetch = Fetch { client, cache, tiers: &tiers, read: self, is_refresh: false };
         let flight = cache.flights.run(&self.key, is_for_all, || fetch.run::<T>(last, deadline));
         let settings = client.settings();
         let (landed, role) = match settings.pipeline.by(deadline, flight).await {
@@ -135,7 +154,7 @@ impl Read {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (client, read) = (client.clone(), self.clone());
+        let (client, read) = (client.clone(), Self { call: self.call.anew(), ..self.clone() });
         runtime.spawn(async move {
             let cache = client.cache();
             let tiers = Arc::clone(&cache.tiers());
@@ -166,7 +185,9 @@ impl Cache {
     pub(crate) fn fresh(&self, key: CacheKeyRef<'_>) -> Option<Landing> {
         let tiers = self.tiers();
         let found = tiers.near.as_ref()?.find(key)?;
-        if tiers.judge_near(&found, || SystemRandom.unit()) == Use::Fresh {
+        let is_fresh = tiers.judge_near(&found, || SystemRandom.unit()) == Use::Fresh;
+        // That there is nothing is an error, and told as one.
+        if is_fresh && found.entry.kind() != EntryKind::Missing {
             return Some(Landing::aged(found, Source::Near));
         }
         self.counters.unserved.fetch_add(1, Relaxed);
@@ -254,7 +275,10 @@ impl Fetch<'_> {
                 }
                 let serves = may_be_stale(&error) && read.use_cache;
                 match last.filter(|last| serves && tiers.judge(last) != Use::Never) {
-                    Some(last) => Ok(Landing::aged(last, Source::Stale)),
+                    Some(last) => {
+                        client.observer().served_stale(read.call.prompt_id(), last.age, &error);
+                        Ok(Landing::aged(last, Source::Stale))
+                    }
                     None => Err(error),
                 }
             }

@@ -22,7 +22,7 @@ const UNHEARD_TTL: Duration = Duration::from_secs(5);
 pub(crate) struct Tiers {
     config: CacheConfig,
     pub(super) near: Option<Near>,
-    pub(super) far: Option<SharedCache>,
+    pub(crate) far: Option<SharedCache>,
     freshness: Freshness,
     /// For entries that may have been invalidated unheard.
     unheard: Freshness,

@@ -77,6 +77,7 @@ impl GetPrompts {
             let mut batch = BatchRequest::new(entries.to_vec(), project.clone());
             batch.include_versions = self.include_versions;
             let call = Call::new(&GET_PROMPTS).segment("prompts").segment("batch").json(&batch)?;
+            let call = call.about_project(project.as_ref());
             let tiers = Arc::clone(&self.client.cache().tiers());
             let expected = self.expected(&tiers, entries, project.as_ref()).await;
             let part = call.send_by::<BatchResponse>(&self.client, deadline).await?.data;

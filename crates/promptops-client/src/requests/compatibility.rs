@@ -45,11 +45,13 @@ impl GetModelCompatibility {
     pub async fn report(self) -> Result<ModelCompatibility, Error> {
         check_selector(self.version.as_deref())?;
         let mut body = CompatibilityRequest::default();
+        let call = Call::new(&COMPATIBILITY).segment("models").segment("compatibility");
+        let call = call.about_prompt(&self.id).about_model(self.model.clone());
         body.prompt_id = Some(self.id);
         body.version = self.version;
         body.project_id = project(&self.client, self.project);
         body.models = vec![self.model];
-        let call = Call::new(&COMPATIBILITY).segment("models").segment("compatibility");
+        let call = call.about_project(body.project_id.as_ref());
         let mut answer = call.json(&body)?.send::<CompatibilityReport>(&self.client).await?;
         let first = std::mem::take(&mut answer.data.models).into_iter().next();
         first.ok_or_else(|| answer.refuse("it reports on no model"))

@@ -37,7 +37,7 @@ impl CreatePrompt {
     async fn send(self) -> Result<Arc<PromptResponse>, Error> {
         let project_id = project(&self.client, self.project);
         let call = Call::new(&CREATE_PROMPT).segment("prompts");
-        let call = call.idempotency_key(self.idempotency_key);
+        let call = call.idempotency_key(self.idempotency_key).about_project(project_id.as_ref());
         let call = call.json(&Body { project_id, prompt: self.prompt })?;
         call.send(&self.client).await?.prompt()
     }

@@ -10,8 +10,9 @@ use promptops_types::{Error, PromptResponse};
 
 use super::prompt_id::PromptId;
 use super::selection::{Selection, selection_setters};
-use crate::cache::{Landed, Landing, Read};
+use crate::cache::{Landing, Read};
 use crate::call::Call;
+use crate::observer::{Began, Call as Observed};
 use crate::operation::GET_PROMPT;
 use crate::{Fetched, PromptOpsClient, Source};
 
@@ -74,34 +75,31 @@ impl Future for GettingPrompt {
     type Output = Result<Arc<PromptResponse>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let landing = match &self.0 {
-            Getting::Begins(request) => request.fresh(),
-            _ => None,
-        };
-        if let Some(landing) = landing
-            && let Getting::Begins(request) = std::mem::replace(&mut self.0, Getting::Ended)
-        {
-            return Poll::Ready(settle(Ok(landing), request.fallback));
+        if let Getting::Begins(request) = &self.0 {
+            let began = match request.at_once() {
+                Ok(value) => {
+                    self.0 = Getting::Ended;
+                    return Poll::Ready(value);
+                }
+                Err(began) => began,
+            };
+            if let Getting::Begins(request) = std::mem::replace(&mut self.0, Getting::Ended) {
+                let getting = async move { request.told(began).await.map(|fetched| fetched.value) };
+                self.0 = Getting::Waits(Box::pin(getting));
+            }
         }
-        loop {
-            match std::mem::replace(&mut self.0, Getting::Ended) {
-                Getting::Begins(request) => {
-                    let landing = async move {
-                        let (landed, fallback) = request.land_otherwise().await;
-                        settle(landed, fallback)
-                    };
-                    self.0 = Getting::Waits(Box::pin(landing));
+        match std::mem::replace(&mut self.0, Getting::Ended) {
+            Getting::Waits(mut waiting) => {
+                let polled = waiting.as_mut().poll(context);
+                if polled.is_pending() {
+                    self.0 = Getting::Waits(waiting);
                 }
-                Getting::Waits(mut waiting) => {
-                    let polled = waiting.as_mut().poll(context);
-                    if polled.is_pending() {
-                        self.0 = Getting::Waits(waiting);
-                    }
-                    return polled;
-                }
-                // As an `async fn` does.
-                #[expect(clippy::panic, reason = "a future is not polled after its end")]
-                Getting::Ended => panic!("`GettingPrompt` polled after it was ready"),
+                polled
+            }
+            // As an `async fn` does.
+            #[expect(clippy::panic, reason = "a future is not polled after its end")]
+            Getting::Begins(_) | Getting::Ended => {
+                panic!("`GettingPrompt` polled after it was ready")
             }
         }
     }
@@ -116,11 +114,30 @@ impl IntoFuture for GetPrompt {
     }
 }
 
-/// The prompt, or the fallback in its place.
-fn settle(landed: Landed, fallback: Option<Fallback>) -> Result<Arc<PromptResponse>, Error> {
-    match (landed.and_then(|landing| landing.value()), fallback) {
-        (Err(error), Some(fallback)) => Ok(fallback.prompt(&error)),
-        (value, _) => value,
+/// What came of a request.
+pub(super) struct Got {
+    pub(super) fetched: Result<Fetched<PromptResponse>, Error>,
+    /// Why it is the fallback.
+    failure: Option<Error>,
+    attempts: u32,
+}
+
+impl Got {
+    /// Why the fallback was given, if it was.
+    pub(super) fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// How the request went, for those who are told of it.
+    pub(super) fn observed<'a>(&'a self, request: &'a GetPrompt) -> Observed<'a> {
+        let fetched = self.fetched.as_ref();
+        Observed {
+            version: fetched.ok().map(|fetched| fetched.value.version.as_str()),
+            error: fetched.err().or(self.failure.as_ref()),
+            source: fetched.ok().map(|fetched| fetched.source),
+            attempts: self.attempts,
+            ..request.observed()
+        }
     }
 }
 
@@ -148,24 +165,70 @@ impl GetPrompt {
         self.selection.use_cache.then(|| self.client.cache().fresh(self.cache_key())).flatten()
     }
 
-    /// Gives what is asked for, and the fallback.
-    async fn land(self) -> (Landed, Option<Fallback>) {
-        match self.fresh() {
-            Some(landing) => (Ok(landing), self.fallback),
-            None => self.land_otherwise().await,
+    fn observed(&self) -> Observed<'_> {
+        let key = self.cache_key();
+        Observed { prompt: key.prompt, project: key.project, ..Observed::new(GET_PROMPT.name) }
+    }
+
+    /// What the memory of the process answers, and tells of it: without a runtime, and without waiting.
+    /// Otherwise the call has begun.
+    pub(crate) fn at_once(&self) -> Result<Result<Arc<PromptResponse>, Error>, Began> {
+        let observer = self.client.observer();
+        let is_sampled = observer.draw();
+        let Some(landing) = self.fresh() else { return Err(observer.begin_drawn(is_sampled)) };
+        let value = landing.value::<PromptResponse>();
+        observer.hit(is_sampled, || Observed {
+            version: value.as_ref().ok().map(|prompt| prompt.version.as_str()),
+            source: Some(Source::Near),
+            ..self.observed()
+        });
+        Ok(value)
+    }
+
+    /// The same as a part of another call, which tells of it.
+    pub(super) fn part_at_once(&self) -> Option<Got> {
+        let landing = self.fresh()?;
+        self.client.cache().is_part_of_a_call();
+        Some(Got { fetched: landing.fetched(), failure: None, attempts: 0 })
+    }
+
+    /// Gives what is asked for, as a part of another call, which tells of it.
+    pub(super) async fn get(&mut self) -> Got {
+        if let Some(got) = self.part_at_once() {
+            return got;
+        }
+        let (landed, attempts) = match self.read() {
+            Ok(read) => {
+                let client = self.client.clone();
+                let landed = Box::pin(read.run::<PromptResponse>(&client)).await;
+                (landed, read.call.attempts())
+            }
+            Err(error) => (Err(error), 0),
+        };
+        match (landed.and_then(|landing| landing.fetched()), self.fallback.take()) {
+            (Err(error), Some(fallback)) => {
+                let (value, source) = (fallback.prompt(&error), Source::Fallback);
+                let fetched = Fetched { value, source, age: Duration::ZERO, etag: None };
+                Got { fetched: Ok(fetched), failure: Some(error), attempts }
+            }
+            (fetched, _) => Got { fetched, failure: None, attempts },
         }
     }
 
-    /// The same, where it is not fresh in the cache of this process.
-    async fn land_otherwise(self) -> (Landed, Option<Fallback>) {
-        let key = self.cache_key().to_key();
-        let Self { client, id, selection, fallback } = self;
-        let use_cache = selection.use_cache;
-        let landed = async {
-            let call = selection.apply(&client, Call::prompt(&GET_PROMPT, id.as_str()))?;
-            Read { key, call, use_cache, is_drawn: true }.run::<PromptResponse>(&client).await
-        };
-        (Box::pin(landed).await, fallback)
+    /// What is to be asked for, where it is not fresh in the cache of this process.
+    fn read(&self) -> Result<Read, Error> {
+        let Self { client, id, selection, .. } = self;
+        let call = Call::prompt(&GET_PROMPT, id.as_str());
+        let call = selection.clone().apply(client, call)?;
+        let (key, use_cache) = (self.cache_key().to_key(), selection.use_cache);
+        Ok(Read { key, call, use_cache, is_drawn: true })
+    }
+
+    /// Gives what is asked for, and tells of it.
+    pub(crate) async fn told(mut self, began: Began) -> Result<Fetched<PromptResponse>, Error> {
+        let got = self.get().await;
+        self.client.observer().ended(began, &got.observed(&self));
+        got.fetched
     }
 
     pub(super) fn selection_mut(&mut self) -> &mut Selection {
@@ -198,22 +261,11 @@ impl GetPrompt {
     /// # Cancel safety
     /// It reads, so it can be dropped at any await.
     pub async fn fetch(self) -> Result<Fetched<PromptResponse>, Error> {
-        let (landed, fallback) = self.land().await;
-        match (landed.and_then(|landing| landing.fetched()), fallback) {
-            (Err(error), Some(fallback)) => {
-                let (value, source) = (fallback.prompt(&error), Source::Fallback);
-                Ok(Fetched { value, source, age: Duration::ZERO, etag: None })
-            }
-            (fetched, _) => fetched,
-        }
+        let began = self.client.observer().begin();
+        self.told(began).await
     }
 
     pub(super) fn client(&self) -> &PromptOpsClient {
         &self.client
-    }
-
-    pub(super) async fn send(self) -> Result<Arc<PromptResponse>, Error> {
-        let (landed, fallback) = self.land().await;
-        settle(landed, fallback)
     }
 }

@@ -32,7 +32,7 @@ impl Labels {
     async fn send(self) -> Result<Vec<Label>, Error> {
         let call = Call::prompt(&LABELS, &self.id)
             .segment("labels")
-            .query("project_id", project(&self.client, self.project));
+            .in_project(project(&self.client, self.project));
         let answer = call.send::<LabelList>(&self.client).await?;
         Ok(answer.data.labels)
     }
@@ -110,6 +110,7 @@ impl SetLabel {
             .segment(&self.label)
             .if_match(self.if_match)
             .idempotency_key(self.idempotency_key)
+            .about_project(project_id.as_ref())
             .json(&Body { project_id, target: self.target })?;
         let answer = call.send::<Option<Label>>(&self.client).await?;
         if answer.data.is_none() && !may_be_gone {
@@ -145,7 +146,7 @@ impl RemoveLabel {
         let call = Call::prompt(&REMOVE_LABEL, &self.id)
             .segment("labels")
             .segment(&self.label)
-            .query("project_id", project(&self.client, self.project))
+            .in_project(project(&self.client, self.project))
             .if_match(self.if_match);
         call.send::<serde::de::IgnoredAny>(&self.client).await.map(|_| true)
     }

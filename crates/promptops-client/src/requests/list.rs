@@ -96,7 +96,7 @@ impl ListPrompts {
         let use_cache = self.use_cache;
         let call = Call::new(&LIST_PROMPTS)
             .segment("prompts")
-            .query("project_id", project(&self.client, self.project))
+            .in_project(project(&self.client, self.project))
             .query("module_id", self.module)
             .query("query", self.query)
             .query("tags", tags)
@@ -106,10 +106,8 @@ impl ListPrompts {
             .query("sort_order", Some(self.sort_order.as_str()));
         let key = call.key_by_query(&self.client);
         let call = call.query("use_cache", (!use_cache).then_some("false"));
-        let page: Arc<PromptPage> = Read { key, call, use_cache, is_drawn: false }
-            .run::<PromptPage>(&self.client)
-            .await?
-            .value()?;
+        let read = Read { key, call, use_cache, is_drawn: false };
+        let page = read.run_observed::<PromptPage>(&self.client).await?.value;
         Ok(Arc::unwrap_or_clone(page))
     }
 

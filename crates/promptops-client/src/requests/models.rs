@@ -46,8 +46,7 @@ impl ListModels {
         let key = call.key_by_query(&self.client);
         let call = call.query("use_cache", (!use_cache).then_some("false"));
         let read = Read { key, call, use_cache, is_drawn: false };
-        let catalogue: Arc<ModelCatalogue> =
-            read.run::<ModelCatalogue>(&self.client).await?.value()?;
+        let catalogue = read.run_observed::<ModelCatalogue>(&self.client).await?.value;
         Ok(Arc::unwrap_or_clone(catalogue).models)
     }
 }

@@ -1,8 +1,12 @@
 use promptops_template::{PromptTemplate, RenderOptions};
 use promptops_types::{Error, ModelProvider, PromptResponse, PromptVariables, RenderResponse};
 
+use super::get::Got;
 use super::selection::{Selection, selection_setters};
 use super::{GetPrompt, awaitable};
+use crate::observer::Began;
+use crate::operation::RENDER_PROMPT;
+use crate::{Fetched, PromptOpsClient};
 
 /// A request for a prompt with its variables filled in.
 #[derive(Debug)]
@@ -52,20 +56,56 @@ impl RenderPrompt {
         self
     }
 
-    async fn send(self) -> Result<RenderResponse, Error> {
-        let variables = self.variables?;
-        let client = self.prompt.client().clone();
-        let prompt = self.prompt.send().await?;
-        let started = client.time().monotonic();
+    async fn send(mut self) -> Result<RenderResponse, Error> {
+        let began = self.prompt.client().observer().begin();
+        if let Err(error) = &self.variables {
+            return Err(error.clone());
+        }
+        let got = self.prompt.get().await;
+        self.render(began, &got)
+    }
+
+    /// The render, where the memory of the process has the prompt: without a runtime, and without
+    /// waiting.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn at_once(&self) -> Option<Result<RenderResponse, Error>> {
+        let began = self.prompt.client().observer().begin();
+        let got = self.prompt.part_at_once()?;
+        Some(self.render(began, &got))
+    }
+
+    /// Renders what came of the request for the prompt, and tells of it.
+    fn render(&self, began: Began, got: &Got) -> Result<RenderResponse, Error> {
+        let client = self.prompt.client();
         let options = RenderOptions {
             provider: self.provider.as_ref(),
             model: self.model.as_deref(),
             strict: self.strict,
         };
-        let rendered = PromptTemplate::parse(&prompt)?.render(&variables, &options)?;
-        let took = client.time().monotonic().saturating_sub(started);
-        Ok(rendered.into_response(&prompt, took))
+        let rendered = match (&got.fetched, &self.variables) {
+            (Ok(fetched), Ok(variables)) => rendered(client, fetched, variables, &options),
+            (Err(error), _) | (_, Err(error)) => Err(error.clone()),
+        };
+        let mut call = got.observed(&self.prompt).error(rendered.as_ref().err().or(got.failure()));
+        call.operation = RENDER_PROMPT;
+        call.model = self.provider.as_ref().map(|provider| (provider, self.model.as_deref()));
+        client.observer().ended(began, &call);
+        rendered
     }
+}
+
+fn rendered(
+    client: &PromptOpsClient,
+    fetched: &Fetched<PromptResponse>,
+    variables: &PromptVariables,
+    options: &RenderOptions<'_>,
+) -> Result<RenderResponse, Error> {
+    let started = client.time().monotonic();
+    let rendered = PromptTemplate::parse(&fetched.value)?.render(variables, options)?;
+    let took = client.time().monotonic().saturating_sub(started);
+    let mut response = rendered.into_response(&fetched.value, took);
+    response.cache_hit = fetched.source.is_cache();
+    Ok(response)
 }
 
 awaitable!(RenderPrompt => RenderResponse);

@@ -92,6 +92,7 @@ impl UpdatePrompt {
         let call = Call::prompt(&UPDATE_PROMPT, &self.id)
             .if_match(self.if_match)
             .idempotency_key(self.idempotency_key);
+        let call = call.about_project(self.body.project_id.as_ref());
         call.json(&self.body)?.send(&self.client).await?.prompt()
     }
 }

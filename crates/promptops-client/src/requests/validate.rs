@@ -1,8 +1,9 @@
 use promptops_template::PromptTemplate;
-use promptops_types::{Error, ValidationIssue};
+use promptops_types::{Error, ErrorKind, ValidationIssue};
 
 use super::selection::{Selection, selection_setters};
 use super::{GetPrompt, awaitable};
+use crate::operation::VALIDATE_PROMPT;
 
 /// A request that checks a prompt.
 #[derive(Debug)]
@@ -37,8 +38,15 @@ impl ValidatePrompt {
     ///
     /// # Errors
     /// Whatever keeps the registry from answering. A prompt that is not there is an answer.
-    pub async fn report(self) -> Result<ValidationReport, Error> {
-        let issues = match self.prompt.send().await {
+    pub async fn report(mut self) -> Result<ValidationReport, Error> {
+        let began = self.prompt.client().observer().begin();
+        let got = self.prompt.get().await;
+        let mut call = got.observed(&self.prompt);
+        // That there is none is what was asked for.
+        call.error = call.error.filter(|error| error.kind() != ErrorKind::PromptNotFound);
+        call.operation = VALIDATE_PROMPT;
+        self.prompt.client().observer().ended(began, &call);
+        let issues = match got.fetched.map(|fetched| fetched.value) {
             Ok(prompt) => match PromptTemplate::parse(&prompt) {
                 Ok(templates) => templates.undeclared(&prompt.variables),
                 Err(error) => error.issues(),

@@ -1,16 +1,18 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use promptops_types::Secret;
 
-use super::HyperTransport;
 use super::connector::Connector;
+use super::driver::{Driver, Spawner};
 use super::proxy::{Proxies, ProxySource};
 use super::resolver::{Names, Resolver};
 #[cfg(feature = "rustls")]
 use super::tls::Roots;
+use super::{HyperTransport, Pools};
 use crate::TransportError;
 #[cfg(doc)]
 use crate::TransportErrorKind;
@@ -41,6 +43,7 @@ pub struct HyperTransportBuilder {
     allow_plain_http: bool,
     resolver: Names,
     proxy: ProxySource,
+    driver: Option<Arc<dyn Driver>>,
     #[cfg(feature = "rustls")]
     roots: Roots,
     #[cfg(feature = "rustls")]
@@ -62,6 +65,7 @@ impl Default for HyperTransportBuilder {
             allow_plain_http: false,
             resolver: Names::default(),
             proxy: ProxySource::default(),
+            driver: None,
             #[cfg(feature = "rustls")]
             roots: Roots::default(),
             #[cfg(feature = "rustls")]
@@ -115,6 +119,12 @@ impl HyperTransportBuilder {
     /// Finds the addresses of hosts otherwise than by the system's resolver.
     pub fn resolver(mut self, resolver: impl Resolver) -> Self {
         self.resolver = Names::by(resolver);
+        self
+    }
+
+    /// Opens connections elsewhere than in the runtime of the request that needs one.
+    pub fn driver(mut self, driver: impl Driver) -> Self {
+        self.driver = Some(Arc::new(driver));
         self
     }
 
@@ -174,8 +184,25 @@ impl HyperTransportBuilder {
             tls: self.tls()?,
             proxies: proxies.clone(),
             time_limit: self.connect_timeout,
+            spawner: Spawner::Current,
         };
-        let mut builder = Client::builder(TokioExecutor::new());
+        let pools = self.pools(connector.clone());
+        let driven = self.driver.clone().map(|driver| {
+            let spawner = Spawner::Driver(Arc::clone(&driver));
+            (driver, self.pools(Connector { spawner, ..connector }))
+        });
+        Ok(HyperTransport {
+            pools,
+            driven,
+            proxies,
+            request_timeout: self.request_timeout,
+            max_body_bytes: self.max_body_bytes,
+            allow_plain_http: self.allow_plain_http,
+        })
+    }
+
+    fn pools(&self, connector: Connector) -> Pools {
+        let mut builder = Client::builder(connector.spawner.clone());
         builder.timer(TokioTimer::new());
         // Without a timer of its own, the pool never closes an idle connection.
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(self.idle_timeout);
@@ -184,16 +211,10 @@ impl HyperTransportBuilder {
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .http2_keep_alive_while_idle(true);
-        let client = builder.pool_max_idle_per_host(self.max_idle).build(connector.clone());
-        let fresh = builder.pool_max_idle_per_host(0).build(connector);
-        Ok(HyperTransport {
-            client,
-            fresh,
-            proxies,
-            request_timeout: self.request_timeout,
-            max_body_bytes: self.max_body_bytes,
-            allow_plain_http: self.allow_plain_http,
-        })
+        Pools {
+            client: builder.pool_max_idle_per_host(self.max_idle).build(connector.clone()),
+            fresh: builder.pool_max_idle_per_host(0).build(connector),
+        }
     }
 
     fn tcp(&self) -> HttpConnector<Names> {

@@ -18,6 +18,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::Intercept;
 use tower_service::Service;
 
+use super::driver::Spawner;
 use super::proxy::Proxies;
 use super::resolver::Names;
 use super::root_cause;
@@ -39,6 +40,8 @@ pub(super) struct Connector {
     pub(super) proxies: Proxies,
     /// For everything up to the first byte of a request.
     pub(super) time_limit: Duration,
+    /// Where a connection is opened and kept going.
+    pub(super) spawner: Spawner,
 }
 
 /// TLS to a registry, and to a proxy, which is always spoken to in HTTP/1.1.
@@ -142,12 +145,16 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Connecting {
         let (connector, time_limit) = (self.clone(), self.time_limit);
-        Box::pin(async move {
+        let connecting = async move {
             let timer = TokioClock.sleep(time_limit);
             within(timer, connector.connect(uri)).await.unwrap_or_else(|| {
                 let reason = format!("it took longer than {time_limit:?}");
                 Err(io::Error::new(io::ErrorKind::TimedOut, reason).into())
             })
+        };
+        let connecting = self.spawner.clone().run(connecting);
+        Box::pin(async move {
+            connecting.await.unwrap_or_else(|| Err(io::Error::other("its driver ended").into()))
         })
     }
 }

@@ -3,6 +3,7 @@
 mod body;
 mod builder;
 mod connector;
+mod driver;
 mod proxy;
 mod resolver;
 #[cfg(feature = "rustls")]
@@ -11,6 +12,7 @@ mod tls;
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +26,7 @@ use hyper_util::client::legacy::{Client, Error as ClientError};
 use self::body::{Body, Encoding};
 pub use self::builder::HyperTransportBuilder;
 use self::connector::{Connector, Untrusted, Used};
+pub use self::driver::{Driver, Task};
 use self::proxy::Proxies;
 pub use self::resolver::Resolver;
 #[cfg(feature = "rustls")]
@@ -57,13 +60,20 @@ use crate::{
 /// made goes on for at most the time limit of connecting, and is kept for the next request.
 #[derive(Clone)]
 pub struct HyperTransport {
-    client: Client<Connector, Full<Bytes>>,
-    /// Keeps no connections: each request has one of its own.
-    fresh: Client<Connector, Full<Bytes>>,
+    pools: Pools,
+    /// The driver, and its connections.
+    driven: Option<(Arc<dyn Driver>, Pools)>,
     proxies: Proxies,
     request_timeout: Duration,
     max_body_bytes: usize,
     allow_plain_http: bool,
+}
+
+#[derive(Clone)]
+struct Pools {
+    client: Client<Connector, Full<Bytes>>,
+    /// Keeps no connections: each request has one of its own.
+    fresh: Client<Connector, Full<Bytes>>,
 }
 
 impl fmt::Debug for HyperTransport {
@@ -114,7 +124,11 @@ impl HyperTransport {
     /// The exchange, boxed: it is large, and what is around it is moved about.
     fn exchange(&self, request: Request<Bytes>) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
         let is_fresh = request.extensions().get::<FreshConnection>().is_some();
-        let client = if is_fresh { &self.fresh } else { &self.client };
+        let pools = match &self.driven {
+            Some((driver, pools)) if driver.is_running() => pools,
+            _ => &self.pools,
+        };
+        let client = if is_fresh { &pools.fresh } else { &pools.client };
         let uri = request.uri().clone();
         let limit = self.max_body_bytes;
         let responding = client.request(request.map(Full::new));
