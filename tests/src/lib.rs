@@ -52,6 +52,10 @@ pub mod benchmarks {}
 #[doc = include_str!("../../docs/src/network.md")]
 pub mod network {}
 
+/// The chapter `parity.md`.
+#[doc = include_str!("../../docs/src/parity.md")]
+pub mod parity {}
+
 /// The chapter `quickstart.md`.
 #[doc = include_str!("../../docs/src/quickstart.md")]
 pub mod quickstart {}
