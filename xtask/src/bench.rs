@@ -5,7 +5,7 @@ use crate::table::Table;
 use crate::{Outcome, programs};
 
 /// The benchmarks of the tests' package.
-const BENCHES: [&str; 4] = ["cache", "redis", "http", "server"];
+const BENCHES: [&str; 5] = ["cache", "redis", "http", "server", "telemetry"];
 
 const COLUMNS: &[&str] = &["what", "against", "measured", "ratio", "to reach", "verdict"];
 
@@ -29,6 +29,11 @@ pub(crate) fn http() -> Outcome {
 /// The registry and its server.
 pub(crate) fn server() -> Outcome {
     some(&["server"])
+}
+
+/// What telemetry costs.
+pub(crate) fn telemetry() -> Outcome {
+    some(&["telemetry"])
 }
 
 fn some(names: &[&str]) -> Outcome {

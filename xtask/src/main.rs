@@ -28,7 +28,8 @@ usage: cargo xtask <command>
   deps              which crate may depend on which, and which packages each stays free of
   tidy              naming, leftovers, SQL, manifests, text files, test vectors, the book
   docs              the API documentation and the book
-  bench [cache|http|server]  speed, beside what it is compared with; a table of ratios
+  bench [cache|http|server|telemetry]
+                    speed, beside what it is compared with; a table of ratios
   faults [--long]   faults and attacks: what is promised and what was measured; a table
   models [--check]  refresh the model catalogue from the PyPI package litellm;
                     with --check, only say whether it is out of date
@@ -69,6 +70,7 @@ fn task(arguments: &[&str]) -> Option<fn() -> Outcome> {
         ["bench", "cache"] => bench::cache,
         ["bench", "http"] => bench::http,
         ["bench", "server"] => bench::server,
+        ["bench", "telemetry"] => bench::telemetry,
         ["faults"] => faults::run,
         ["faults", "--long"] => faults::long,
         ["models"] => models::refresh,

@@ -81,6 +81,7 @@ impl<'a> Call<'a> {
         }
     }
 
+    #[inline]
     fn event(&self, timestamp: Timestamp) -> CallEvent {
         let mut event = CallEvent::new(self.operation, timestamp).with_attempts(self.attempts);
         if let Some(prompt) = self.prompt {

@@ -13,14 +13,16 @@ pub struct CallEvent {
     project: Option<CompactString>,
     model: Option<Box<(ModelProvider, Option<CompactString>)>>,
     timestamp: Timestamp,
-    duration: Duration,
-    error: Option<ErrorCode>,
+    /// Nanoseconds.
+    duration: u64,
+    error: Option<Box<ErrorCode>>,
     source: Option<Source>,
     attempts: u32,
 }
 
 impl CallEvent {
     /// A call of `operation` that began then and has succeeded so far.
+    #[inline]
     pub fn new(operation: &'static str, began: Timestamp) -> Self {
         Self {
             operation,
@@ -29,7 +31,7 @@ impl CallEvent {
             project: None,
             model: None,
             timestamp: began,
-            duration: Duration::ZERO,
+            duration: 0,
             error: None,
             source: None,
             attempts: 0,
@@ -37,48 +39,56 @@ impl CallEvent {
     }
 
     /// The prompt as it was asked for: UUID or slug.
+    #[inline]
     pub fn with_prompt(mut self, id: &str) -> Self {
         self.prompt = Some(CompactString::new(id));
         self
     }
 
     /// The version that the answer was.
+    #[inline]
     pub fn with_version(mut self, version: &str) -> Self {
         self.version = Some(CompactString::new(version));
         self
     }
 
     /// The project.
+    #[inline]
     pub fn with_project(mut self, project: &str) -> Self {
         self.project = Some(CompactString::new(project));
         self
     }
 
     /// The model that the prompt was for, or any of a provider.
+    #[inline]
     pub fn with_model(mut self, provider: &ModelProvider, name: Option<&str>) -> Self {
         self.model = Some(Box::new((provider.clone(), name.map(CompactString::new))));
         self
     }
 
     /// How long it took.
+    #[inline]
     pub fn with_duration(mut self, duration: Duration) -> Self {
-        self.duration = duration;
+        self.duration = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self
     }
 
     /// That it failed, and how.
+    #[inline]
     pub fn with_error(mut self, code: ErrorCode) -> Self {
-        self.error = Some(code);
+        self.error = Some(Box::new(code));
         self
     }
 
     /// Where the answer came from.
+    #[inline]
     pub fn with_source(mut self, source: Source) -> Self {
         self.source = Some(source);
         self
     }
 
     /// How many requests were sent.
+    #[inline]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
         self
@@ -121,12 +131,12 @@ impl CallEvent {
 
     /// How long it took; zero for what the memory of the process answered, which is not measured.
     pub fn duration(&self) -> Duration {
-        self.duration
+        Duration::from_nanos(self.duration)
     }
 
     /// Why it failed; `None` if it succeeded. With a fallback there is both an error and an answer.
     pub fn error(&self) -> Option<&ErrorCode> {
-        self.error.as_ref()
+        self.error.as_deref()
     }
 
     /// Where the answer came from, for the calls that may be answered by a cache.
@@ -149,21 +159,25 @@ impl CallEvent {
         usage.model_provider = self.model_provider().cloned();
         usage.model_name = owned(self.model_name());
         usage.timestamp = Some(self.timestamp);
-        usage.duration_ms = self.duration.as_secs_f64() * 1e3;
+        usage.duration_ms = self.duration().as_secs_f64() * 1e3;
         usage.success = self.error.is_none();
-        usage.error_code = self.error.as_ref().map(|code| code.as_str().to_owned());
+        usage.error_code = self.error().map(|code| code.as_str().to_owned());
         usage.cache_hit = self.source.is_some_and(Source::is_cache);
         usage
     }
 
     /// Bytes held, in place and elsewhere.
+    #[inline]
     pub(crate) fn weight(&self) -> usize {
-        let texts = [&self.prompt, &self.version, &self.project];
-        let texts = texts.into_iter().flatten().filter(|text| text.is_heap_allocated());
+        let elsewhere = |text: &Option<CompactString>| match text {
+            Some(text) if text.is_heap_allocated() => text.capacity(),
+            _ => 0,
+        };
         let model = self.model.as_ref().map_or(0, |model| {
             size_of_val(&**model) + model.1.as_ref().map_or(0, CompactString::len)
         });
-        size_of::<Self>() + texts.map(CompactString::capacity).sum::<usize>() + model
+        let texts = elsewhere(&self.prompt) + elsewhere(&self.version) + elsewhere(&self.project);
+        size_of::<Self>() + texts + model
     }
 }
 

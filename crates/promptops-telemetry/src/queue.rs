@@ -48,6 +48,7 @@ impl Queue {
     }
 
     /// Adds an event; the oldest that wait make room for it. Gives how many wait now.
+    #[inline]
     pub(crate) fn push(&mut self, event: CallEvent) -> usize {
         self.emitted += 1;
         if self.stage != Stage::Open {
@@ -61,6 +62,7 @@ impl Queue {
     }
 
     /// Drops the oldest until what is pending fits.
+    #[inline]
     fn bound(&mut self) {
         while self.pending() > self.max_events || self.bytes > self.max_bytes {
             let Some(oldest) = self.events.pop_front() else { break };

@@ -1,0 +1,158 @@
+//! What telemetry costs a hit of the cache in memory, beside a push onto crossbeam's `ArrayQueue`.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may panic")]
+
+mod row;
+
+use std::future::{Future, IntoFuture};
+use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crossbeam_queue::ArrayQueue;
+use promptops_client::{
+    Batch, Batcher, CallEvent, ExportFailure, Exported, NewPrompt, PromptOpsClient, Source,
+    TelemetryConfig, TelemetryExporter, TelemetrySink, Timestamp,
+};
+use promptops_telemetry::Sampler;
+use promptops_types::{SystemTime, TimeSource};
+
+use crate::row::{Target, compare};
+
+const ROUNDS: usize = 25;
+const CALLS: usize = 200_000;
+
+/// A rate at which nothing is ever drawn, though it is asked each time.
+const HARDLY_EVER: f64 = 1e-15;
+
+fn main() {
+    // As calls are: in a runtime. What sends events never gets to run, and the oldest make room.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _in_it = runtime.enter();
+    let (off, out, on) = (hitting(0.0), hitting(HARDLY_EVER), hitting(1.0));
+    let [mut off_ns, mut out_ns, mut on_ns, mut push_ns] = [const { Vec::new() }; 4];
+    let [mut record_ns, mut draw_ns] = [const { Vec::new() }; 2];
+    for _ in 0..ROUNDS {
+        push_ns.push(push());
+        record_ns.push(record());
+        off_ns.push(hits(&off));
+        out_ns.push(hits(&out));
+        on_ns.push(hits(&on));
+        draw_ns.push(draws());
+    }
+    let against = |theirs| ("ArrayQueue, an event pushed", theirs);
+    let recorded: Vec<f64> = on_ns.iter().zip(&off_ns).map(|(on, off)| on - off).collect();
+    let most = Some(Target::AtMost(2.0));
+    compare(
+        "telemetry: what a recorded hit costs more",
+        against(&push_ns[..]),
+        (&recorded, "ns"),
+        most,
+    );
+    compare(
+        "telemetry: `record` alone, the queue full",
+        against(&push_ns[..]),
+        (&record_ns, "ns"),
+        None,
+    );
+    let peer = ("a hit with telemetry off", &off_ns[..]);
+    let most = Some(Target::AtMost(1.2));
+    compare("telemetry: a hit that is sampled out", peer, (&out_ns, "ns"), most);
+    let ones = vec![1.0; ROUNDS];
+    let most = Some(Target::AtMost(2.0));
+    compare("telemetry: the question whether it is off", ("", &ones), (&draw_ns, "ns"), most);
+}
+
+fn event() -> CallEvent {
+    CallEvent::new("get_prompt", Timestamp::default())
+        .with_prompt("customer-service-greeting")
+        .with_version("1.2.0")
+        .with_source(Source::Near)
+}
+
+/// Is never asked.
+#[derive(Debug)]
+struct Nowhere;
+
+impl TelemetryExporter for Nowhere {
+    async fn export(&self, batch: &Batch) -> Result<Exported, ExportFailure> {
+        Ok(Exported::new(batch.events().len()))
+    }
+}
+
+/// A client with a prompt in its cache.
+fn hitting(rate: f64) -> PromptOpsClient {
+    let telemetry = TelemetryConfig::default().sample_rate(rate);
+    let client = PromptOpsClient::builder()
+        .base_url("sqlite::memory:")
+        .telemetry_sink(Batcher::new(&telemetry, Nowhere))
+        .telemetry(telemetry)
+        .build()
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Another one: it can be waited for here.
+    let filling = client.clone();
+    let filled = std::thread::spawn(move || runtime.block_on(async { fill(&filling).await }));
+    filled.join().unwrap();
+    client
+}
+
+async fn fill(client: &PromptOpsClient) {
+    client.create_prompt(NewPrompt::new("Greeting", "Hello")).await.unwrap();
+    client.get_prompt("greeting").await.unwrap();
+    client.flush_telemetry().await.unwrap();
+}
+
+/// Nanoseconds of one of many.
+fn each(mut run: impl FnMut()) -> f64 {
+    let started = SystemTime.monotonic();
+    for _ in 0..CALLS {
+        run();
+    }
+    let taken: Duration = SystemTime.monotonic().saturating_sub(started);
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+    let each = taken.as_secs_f64() * 1e9 / CALLS as f64;
+    each
+}
+
+fn hits(client: &PromptOpsClient) -> f64 {
+    let mut context = Context::from_waker(Waker::noop());
+    each(|| {
+        let hit = pin!(client.get_prompt("greeting").into_future());
+        assert!(matches!(black_box(hit.poll(&mut context)), Poll::Ready(Ok(_))));
+    })
+}
+
+/// Nanoseconds of one of as many as a queue holds, with what is made ready before not counted.
+fn each_of_a_queue<Q>(queue: impl Fn() -> Q, mut push: impl FnMut(&Q, CallEvent)) -> f64 {
+    const HELD: usize = 2048;
+    let mut taken = Duration::ZERO;
+    for _ in 0..CALLS / HELD {
+        let events: Vec<CallEvent> = (0..HELD).map(|_| event()).collect();
+        let queue = queue();
+        let started = SystemTime.monotonic();
+        for event in events {
+            push(&queue, event);
+        }
+        taken += SystemTime.monotonic().saturating_sub(started);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+    let each = taken.as_secs_f64() * 1e9 / (CALLS / HELD * HELD) as f64;
+    each
+}
+
+fn push() -> f64 {
+    each_of_a_queue(|| ArrayQueue::new(2048), |queue, event| drop(black_box(queue.push(event))))
+}
+
+fn record() -> f64 {
+    let sink = Batcher::new(&TelemetryConfig::default(), Nowhere);
+    // Full, as it is at its worst: the oldest makes room.
+    (0..2048).for_each(|_| sink.record(event()));
+    each_of_a_queue(|| &sink, |sink, event| sink.record(event))
+}
+
+fn draws() -> f64 {
+    let sampler = Sampler::new(0.0);
+    each(|| assert!(!black_box(&sampler).draw()))
+}
