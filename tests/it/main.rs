@@ -6,6 +6,7 @@ mod blocking;
 mod cache;
 mod calls;
 mod chaos;
+mod collector;
 mod contract;
 mod document;
 mod embedded;
