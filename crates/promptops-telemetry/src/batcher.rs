@@ -11,7 +11,7 @@ use promptops_types::{Error, TelemetryConfig};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as Turn, Notify};
 
-use crate::clock::{Limit, sleep, within};
+use crate::clock::{Limit, sleep, unless, within};
 use crate::queue::Queue;
 use crate::{
     Batch, CallEvent, ExportFailure, Exported, Flushing, Ledger, SharedExporter, TelemetryExporter,
@@ -29,6 +29,12 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// Longest wait, whatever a receiver asks for.
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// Longest time of one export, whatever its exporter waits for.
+const EXPORT_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long whoever sends has to notice the end.
+const LETTING_GO: Duration = Duration::from_millis(100);
 
 /// Wait before a batch is sent again while somebody waits for it.
 const URGENT_WAIT: Duration = Duration::from_millis(100);
@@ -63,6 +69,8 @@ struct Shared {
     turn: Turn<()>,
     /// Tells the task that a batch is full, or that this is the end.
     wake: Notify,
+    /// Tells whoever sends that it is too late.
+    closed: Notify,
     has_task: AtomicBool,
     is_over: AtomicBool,
     /// Where the task runs if an event comes outside every runtime.
@@ -80,6 +88,7 @@ impl Batcher {
             exporter: SharedExporter::new(exporter),
             turn: Turn::default(),
             wake: Notify::new(),
+            closed: Notify::new(),
             has_task: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             elsewhere: OnceLock::new(),
@@ -116,7 +125,11 @@ impl TelemetrySink for Batcher {
         Box::pin(async move {
             let closing = self.shared.queue.lock().drain().then(|| Closing(&self.shared));
             let flushed = self.shared.flush(Limit::after(limit)).await;
-            drop(closing);
+            if let Some(closing) = closing {
+                drop(closing);
+                // Whoever sends has been told, and leaves what it had.
+                within(LETTING_GO, self.shared.turn.lock()).await;
+            }
             flushed
         })
     }
@@ -147,6 +160,7 @@ impl Drop for Closing<'_> {
         self.0.queue.lock().close();
         self.0.is_over.store(true, SeqCst);
         self.0.wake.notify_one();
+        self.0.closed.notify_waiters();
     }
 }
 
@@ -233,7 +247,16 @@ impl Shared {
         let batch = self.queue.lock().take(self.batch_size.load(Relaxed));
         let mut on_its_way = OnItsWay { shared: self, batch };
         let Some(batch) = &on_its_way.batch else { return Sent::Nothing };
-        let outcome = self.exporter.export(batch).await;
+        let exporting = within(EXPORT_LIMIT, self.exporter.export(batch));
+        let outcome = match unless(self.closed.notified(), exporting).await {
+            Some(Some(outcome)) => outcome,
+            Some(None) => {
+                let message = format!("a batch was not sent within {EXPORT_LIMIT:?}");
+                Err(ExportFailure::retryable(message))
+            }
+            // It is put back, and dropped with the rest.
+            None => return Sent::Nothing,
+        };
         let Some(batch) = on_its_way.batch.take() else { return Sent::Nothing };
         self.settle(batch, outcome)
     }
@@ -277,7 +300,7 @@ impl Shared {
             while self.queue.lock().settled() < goal {
                 match self.send_one().await {
                     Sent::Nothing => break,
-                    Sent::Arrived => {}
+                    Sent::Arrived => wait = URGENT_WAIT,
                     Sent::Lost { events, reason } => {
                         lost += events as u64;
                         last_reason = Some(reason);

@@ -1,6 +1,8 @@
 //! The one place of this crate that waits, by tokio's clock.
 
 use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -31,4 +33,19 @@ pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Ou
 #[expect(clippy::disallowed_methods, reason = "this is the one place that waits")]
 pub(crate) async fn sleep(time: Duration) {
     tokio::time::sleep(time).await;
+}
+
+/// What a future gives; None if another one ends before it.
+pub(crate) async fn unless<F: Future>(
+    stop: impl Future<Output = ()>,
+    future: F,
+) -> Option<F::Output> {
+    let (mut stop, mut future) = (pin!(stop), pin!(future));
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        stop.as_mut().poll(context).map(|()| None)
+    })
+    .await
 }

@@ -170,6 +170,29 @@ async fn an_end_is_in_time_though_the_receiver_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_calls_back_what_its_task_was_sending() {
+    let receiver = Receiver::scripted([Answer::Hangs]);
+    let sink = batcher(&receiver);
+    record(&sink, 10);
+    receiver.sent.notified().await;
+    assert_eq!(sink.shutdown(LIMIT).await.unwrap_err().unsent, 10);
+    let ledger = sink.ledger();
+    assert_eq!((ledger.dropped, ledger.pending), (10, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_export_that_hangs_is_given_up_and_made_again() {
+    let receiver = Receiver::scripted([Answer::Hangs]);
+    let sink = batcher(&receiver);
+    record(&sink, 10);
+    receiver.sent.notified().await;
+    receiver.sent.notified().await;
+    let ids = receiver.ids();
+    assert_eq!((ids.len(), receiver.counted()), (2, 10));
+    assert_eq!(ids[0], ids[1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flush_that_is_dropped_loses_nothing() {
     let receiver = Receiver::scripted([Answer::Hangs]);
     let sink = batcher(&receiver);

@@ -18,9 +18,11 @@ mod power_cut;
 mod redis;
 mod retry_after;
 mod reuse;
+mod secrets;
 mod server;
 mod store;
 mod strace;
+mod telemetry;
 
 use std::fmt;
 use std::time::Duration;

@@ -349,10 +349,10 @@ async fn row_6_what_was_acknowledged_outlives_a_kill() {
 
 /// A network that loses answers.
 #[derive(Debug)]
-struct Losing {
-    inner: HyperTransport,
-    lost: Arc<AtomicUsize>,
-    chance: std::sync::Mutex<Rng>,
+pub(super) struct Losing {
+    pub(super) inner: HyperTransport,
+    pub(super) lost: Arc<AtomicUsize>,
+    pub(super) chance: std::sync::Mutex<Rng>,
 }
 
 impl Transport for Losing {
