@@ -131,6 +131,22 @@ fn what_is_cached_needs_no_runtime_and_its_events_are_sent_all_the_same() {
     assert_eq!(client.stats().total_requests, 100);
 }
 
+/// A fallback that calls: on the thread that the first call runs on.
+#[test]
+fn a_call_within_a_call_does_not_wait_for_itself() {
+    let server = Server::start();
+    let client = server.client();
+    let inner = client.clone();
+    let prompt = client.get_prompt("missing").fallback_with(move |_: &Error| {
+        let deeper = inner.clone();
+        let other = inner.get_prompt("gone").fallback_with(move |_: &Error| {
+            deeper.get_prompt("greeting").use_cache(false).send().unwrap()
+        });
+        other.send().unwrap()
+    });
+    assert_eq!(prompt.send().unwrap().content, "Hello {{ name }}!");
+}
+
 #[test]
 fn a_call_that_panics_is_an_error_of_its_caller_alone() {
     let client = PromptOpsClient::builder()

@@ -240,7 +240,7 @@ impl ClientBuilder {
                 let exporter = UsageExporter::new(pipeline, &url.base(), &config.telemetry)?;
                 let batcher = Batcher::new(&config.telemetry, exporter);
                 #[cfg(feature = "blocking")]
-                batcher.fall_back_to(crate::blocking::BlockingRuntime::spawn);
+                batcher.driver(crate::blocking::BlockingRuntime);
                 Arc::new(batcher)
             }
         };

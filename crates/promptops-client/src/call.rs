@@ -333,6 +333,10 @@ impl Call {
         }
         let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok());
         let decoded = decode::<T>(&response, &self.origin(client, &id));
+        let decoded = decoded.and_then(|data| match data.flaw() {
+            Some(flaw) => Err(undecodable(&response, &id, &flaw)),
+            None => Ok(data),
+        });
         if let Some(names) = decoded.as_ref().ok().and_then(Cacheable::names) {
             span.set_version(&names.version);
         }
@@ -344,9 +348,6 @@ impl Call {
             }
             Err(error) => return Err(error),
         };
-        if let Some(flaw) = data.flaw() {
-            return Err(undecodable(&response, &id, &flaw));
-        }
         Ok(Answered::New { data, etag: etag.map(str::to_owned) })
     }
 

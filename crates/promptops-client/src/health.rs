@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use promptops_cache::CacheBackend;
 use promptops_transport::CircuitState;
-use promptops_types::{CacheLevel, DependencyHealth, Error, HealthState, HealthStatus};
+use promptops_types::{CacheLevel, DependencyHealth, Error, ErrorKind, HealthState, HealthStatus};
 use serde::Deserialize;
 
 use crate::PromptOpsClient;
@@ -82,7 +82,8 @@ impl PromptOpsClient {
 
     async fn api_health(&self) -> DependencyHealth {
         let settings = self.settings();
-        let deadline = settings.pipeline.deadline(TIME_LIMIT.min(settings.config.timeout));
+        let limit = TIME_LIMIT.min(settings.config.timeout);
+        let deadline = settings.pipeline.deadline(limit);
         let started = self.time().monotonic();
         let mut call = Call::new(&HEALTH).segment("health");
         let answered = call.send_unobserved::<RegistryHealth>(self, deadline).await;
@@ -95,6 +96,10 @@ impl PromptOpsClient {
                     (told, Some(error))
                 }
             },
+            Err(error) if error.kind() == ErrorKind::Timeout => {
+                let error = format!("the registry did not answer within {limit:?}");
+                (HealthState::Unhealthy, Some(error))
+            }
             Err(error) => (HealthState::Unhealthy, Some(error.to_string())),
         };
         if let (Some(refusal), true) = (self.observer().refusal(), error.is_none()) {
@@ -128,7 +133,8 @@ impl PromptOpsClient {
     }
 
     fn telemetry_health(&self) -> DependencyHealth {
-        match self.observer().sink().last_failure() {
+        let is_on = self.settings().config.telemetry.enabled;
+        match self.observer().sink().last_failure().filter(|_| is_on) {
             None => dependency(HealthState::Healthy, None, None),
             Some(error) => dependency(HealthState::Degraded, None, Some(error)),
         }

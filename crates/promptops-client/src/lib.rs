@@ -46,10 +46,10 @@ pub use promptops_transport::{HyperTransport, HyperTransportBuilder, Resolver};
 pub use promptops_types::{
     BatchEntry, BatchResponse, BodyChoice, BodyKind, Bump, CacheConfig, CacheLevel, CacheStats,
     ClientConfig, ClientStats, ConfigPatch, DEFAULT_BASE_URL, DEFAULT_PROJECT, Deleted,
-    DependencyHealth, Error, ErrorBody, ErrorCode, ErrorContext, ErrorKind, HealthState,
+    DependencyHealth, Driver, Error, ErrorBody, ErrorCode, ErrorContext, ErrorKind, HealthState,
     HealthStatus, Label, LabelName, LabelTarget, Message, ModelCompatibility, ModelInfo,
     ModelProvider, ModelSpecificPrompt, NewPrompt, PromptDiff, PromptResponse, PromptUpdate,
     PromptVariables, RenderResponse, RetryConfig, Secret, Selector, SelectorError, SortBy,
-    SortOrder, Source, TelemetryConfig, TelemetrySummary, TemplateFormat, Timestamp,
+    SortOrder, Source, Task, TelemetryConfig, TelemetrySummary, TemplateFormat, Timestamp,
     ValidationIssue, Version, estimate_tokens, vars,
 };

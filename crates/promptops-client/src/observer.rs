@@ -207,9 +207,18 @@ impl Observer {
         counted.collect()
     }
 
+    /// A call was refused before it began: it counts as one that failed.
+    pub(crate) fn refused(&self, operation: &'static str, error: &Error) {
+        self.ended(self.begin(), &Call::new(operation).error(Some(error)));
+    }
+
     /// Remembers whether the registry refuses the key, for the health of the client.
     fn note_refusal(&self, call: &Call<'_>) {
-        let is_answer = call.attempts > 0;
+        // No answer says nothing about the key.
+        let is_answer = match call.error {
+            None => call.attempts > 0,
+            Some(error) => error.status().is_some() && call.attempts > 0,
+        };
         let refusal = call.error.filter(|error| error.kind() == ErrorKind::Authentication);
         if let (true, Ok(mut refused)) = (is_answer, self.is_refused.lock())
             && (refusal.is_some() || refused.is_some())
@@ -228,8 +237,8 @@ impl Observer {
         let now = millis(self.time.coarse());
         let until = self.quiet_until.load(Relaxed);
         let next = now.saturating_add(millis(BETWEEN_WARNINGS));
-        let is_first = self.quiet_until.compare_exchange(until, next, Relaxed, Relaxed).is_ok();
-        if now >= until && is_first {
+        if now >= until && self.quiet_until.compare_exchange(until, next, Relaxed, Relaxed).is_ok()
+        {
             tracing::warn!(
                 prompt,
                 age_seconds = age.as_secs(),

@@ -7,9 +7,7 @@ pub(crate) use without::CallSpan;
 
 #[cfg(feature = "otel")]
 mod with_otel {
-    use std::sync::Weak;
-    use std::sync::atomic::AtomicU64;
-    use std::sync::atomic::Ordering::Relaxed;
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
     use bytes::Bytes;
     use http::{HeaderName, HeaderValue, Request, Response};
@@ -49,12 +47,19 @@ mod with_otel {
         }
     }
 
-    /// Reports what a client counts for as long as it lives.
-    pub(crate) fn observe(client: Weak<Inner>) {
-        static CLIENTS: AtomicU64 = AtomicU64::new(1);
-        let id = CLIENTS.fetch_add(1, Relaxed).to_string();
-        promptops_telemetry::otel::observe(&id, move || {
-            let client = client.upgrade()?;
+    /// What is reported of a client, for as long as it lives; then of another one. What is registered
+    /// for metrics stays registered, so there are no more of these than clients at a time.
+    struct Place(Mutex<Weak<Inner>>);
+
+    static PLACES: Mutex<Vec<Arc<Place>>> = Mutex::new(Vec::new());
+
+    impl Place {
+        fn client(&self) -> MutexGuard<'_, Weak<Inner>> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        fn read(&self) -> Option<Readings> {
+            let client = self.client().upgrade()?;
             let ledger = client.observer.sink().ledger();
             Some(Readings {
                 answers: client.observer.answers(client.cache.quick_calls()),
@@ -66,7 +71,19 @@ mod with_otel {
                     _ => 2,
                 },
             })
-        });
+        }
+    }
+
+    /// Reports what a client counts for as long as it lives.
+    pub(crate) fn observe(client: Weak<Inner>) {
+        let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(free) = places.iter().find(|place| place.client().strong_count() == 0) {
+            *free.client() = client;
+            return;
+        }
+        let place = Arc::new(Place(Mutex::new(client)));
+        places.push(Arc::clone(&place));
+        promptops_telemetry::otel::observe(&places.len().to_string(), move || place.read());
     }
 }
 

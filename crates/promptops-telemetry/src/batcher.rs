@@ -1,13 +1,11 @@
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use promptops_types::{Error, TelemetryConfig};
+use promptops_types::{Driver, Error, TelemetryConfig};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as Turn, Notify};
 
@@ -54,11 +52,6 @@ pub struct Batcher {
     shared: Arc<Shared>,
 }
 
-/// What a [`Batcher`] has polled beside the calls.
-pub type SendingTask = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-type Spawn = dyn Fn(SendingTask) + Send + Sync;
-
 struct Shared {
     queue: Mutex<Queue>,
     batch_size: AtomicUsize,
@@ -69,12 +62,13 @@ struct Shared {
     turn: Turn<()>,
     /// Tells the task that a batch is full, or that this is the end.
     wake: Notify,
+    /// Tells the task, while it waits before another try, that this is the end.
+    over: Notify,
     /// Tells whoever sends that it is too late.
     closed: Notify,
     has_task: AtomicBool,
     is_over: AtomicBool,
-    /// Where the task runs if an event comes outside every runtime.
-    elsewhere: OnceLock<Box<Spawn>>,
+    driver: OnceLock<Box<dyn Driver>>,
     last_failure: Mutex<Option<String>>,
 }
 
@@ -88,19 +82,20 @@ impl Batcher {
             exporter: SharedExporter::new(exporter),
             turn: Turn::default(),
             wake: Notify::new(),
+            over: Notify::new(),
             closed: Notify::new(),
             has_task: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
-            elsewhere: OnceLock::new(),
+            driver: OnceLock::new(),
             last_failure: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
 
-    /// How its task is started if an event comes outside every runtime: it is polled until it ends, by
-    /// a tokio runtime with time. What is given first stays.
-    pub fn fall_back_to(&self, spawn: impl Fn(SendingTask) + Send + Sync + 'static) {
-        let _ = self.shared.elsewhere.set(Box::new(spawn));
+    /// Where its task runs while that runs, and if an event comes outside every runtime. What is given
+    /// first stays.
+    pub fn driver(&self, driver: impl Driver) {
+        let _ = self.shared.driver.set(Box::new(driver));
     }
 }
 
@@ -158,16 +153,14 @@ struct Closing<'s>(&'s Shared);
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
         self.0.queue.lock().close();
-        self.0.is_over.store(true, SeqCst);
-        self.0.wake.notify_one();
+        self.0.end();
         self.0.closed.notify_waiters();
     }
 }
 
 impl Drop for Batcher {
     fn drop(&mut self) {
-        self.shared.is_over.store(true, SeqCst);
-        self.shared.wake.notify_one();
+        self.shared.end();
     }
 }
 
@@ -185,11 +178,8 @@ enum Sent {
     /// There was none.
     Nothing,
     Arrived,
-    /// So many of its events never will.
-    Lost {
-        events: usize,
-        reason: String,
-    },
+    /// Some of its events, or all of them, never will.
+    Lost,
     /// It waits for another try.
     Unsent {
         wait: Duration,
@@ -226,20 +216,31 @@ impl Drop for Running {
 }
 
 impl Shared {
-    /// Starts the task, in this runtime, or in the one to fall back to.
+    /// Starts the task: with the driver if that runs, else in this runtime, else with the driver all the
+    /// same.
     #[cold]
     fn start(this: &Arc<Self>) {
-        let (runtime, elsewhere) = (Handle::try_current(), this.elsewhere.get());
-        if runtime.is_err() && elsewhere.is_none() {
+        let driver = this.driver.get();
+        let runtime = match driver {
+            Some(driver) if driver.is_running() => None,
+            _ => Handle::try_current().ok(),
+        };
+        if driver.is_none() && runtime.is_none() {
             return;
         }
         let Some(running) = Running::begin(this) else { return };
         let sending = Arc::clone(this).send_until_empty(Some(running));
-        match (runtime, elsewhere) {
-            (Ok(runtime), _) => drop(runtime.spawn(sending)),
-            (Err(_), Some(spawn)) => spawn(Box::pin(sending)),
-            (Err(_), None) => {}
+        match (runtime, driver) {
+            (Some(runtime), _) => drop(runtime.spawn(sending)),
+            (None, Some(driver)) => driver.spawn(Box::pin(sending)),
+            (None, None) => {}
         }
+    }
+
+    fn end(&self) {
+        self.is_over.store(true, SeqCst);
+        self.wake.notify_one();
+        self.over.notify_one();
     }
 
     async fn send_one(&self) -> Sent {
@@ -268,11 +269,8 @@ impl Shared {
                 self.queue.lock().arrived(&batch, exported.accepted);
                 let refused = events.saturating_sub(exported.accepted);
                 let reason = format!("{refused} of {events} events were refused");
-                *self.last_failure.lock() = (refused > 0).then(|| reason.clone());
-                return match refused {
-                    0 => Sent::Arrived,
-                    events => Sent::Lost { events, reason },
-                };
+                *self.last_failure.lock() = (refused > 0).then_some(reason);
+                return if refused == 0 { Sent::Arrived } else { Sent::Lost };
             }
             Err(failure) => failure,
         };
@@ -281,7 +279,7 @@ impl Shared {
         if !failure.is_retryable || batch.tries >= MAX_TRIES {
             self.queue.lock().give_up(&batch);
             tracing::warn!(%failure, events, "telemetry events were dropped");
-            return Sent::Lost { events, reason: failure.message };
+            return Sent::Lost;
         }
         tracing::debug!(%failure, events, "telemetry events could not be sent yet");
         let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(batch.tries - 1));
@@ -290,21 +288,19 @@ impl Shared {
         Sent::Unsent { wait }
     }
 
-    /// Sends what had been recorded when this began.
+    /// Sends what had been recorded when this began, and says what of it was dropped meanwhile, by
+    /// whomever.
     async fn flush(&self, limit: Limit) -> Result<(), TelemetryFailure> {
-        let goal = self.queue.lock().ledger().emitted;
-        let mut lost = 0;
-        let mut last_reason = None;
+        let (goal, pending, dropped) = {
+            let queue = self.queue.lock();
+            (queue.taken(), queue.pending_before(queue.taken()), queue.dropped())
+        };
         let flushing = async {
             let mut wait = URGENT_WAIT;
-            while self.queue.lock().settled() < goal {
+            while self.queue.lock().pending_before(goal) > 0 {
                 match self.send_one().await {
                     Sent::Nothing => break,
-                    Sent::Arrived => wait = URGENT_WAIT,
-                    Sent::Lost { events, reason } => {
-                        lost += events as u64;
-                        last_reason = Some(reason);
-                    }
+                    Sent::Arrived | Sent::Lost => wait = URGENT_WAIT,
                     Sent::Unsent { .. } => {
                         sleep(wait).await;
                         wait *= 2;
@@ -313,13 +309,17 @@ impl Shared {
             }
         };
         within(limit.remaining(), flushing).await;
-        let unsent = goal.saturating_sub(self.queue.lock().settled());
-        if lost + unsent == 0 {
+        let (unsent, lost) = {
+            let queue = self.queue.lock();
+            (queue.pending_before(goal), queue.dropped() - dropped)
+        };
+        let unsent = (unsent + lost).min(pending);
+        if unsent == 0 {
             return Ok(());
         }
-        let reason = last_reason.or_else(|| self.last_failure.lock().clone());
+        let reason = self.last_failure.lock().clone();
         let reason = reason.unwrap_or_else(|| "no answer came in time".to_owned());
-        Err(TelemetryFailure::new(lost + unsent, reason))
+        Err(TelemetryFailure::new(unsent, reason))
     }
 
     fn is_full(&self) -> bool {
@@ -343,13 +343,20 @@ impl Shared {
 
     /// Sends full batches at once, and the rest when its time has come, until nothing waits.
     async fn send_until_empty(self: Arc<Self>, mut running: Option<Running>) {
+        let mut is_due = false;
         while running.is_some() {
-            self.wait().await;
+            if !is_due {
+                self.wait().await;
+            }
+            is_due = false;
             match self.send_one().await {
-                Sent::Arrived | Sent::Lost { .. } => {}
+                Sent::Arrived | Sent::Lost => {}
                 Sent::Unsent { .. } if self.is_over() => return,
-                // The end does not wait.
-                Sent::Unsent { wait } => _ = within(wait, self.wake.notified()).await,
+                Sent::Unsent { wait } => {
+                    // The end does not wait.
+                    within(wait, self.over.notified()).await;
+                    is_due = true;
+                }
                 Sent::Nothing => {
                     drop(running.take());
                     // An event that has come since may have seen a task.

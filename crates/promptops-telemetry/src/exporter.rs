@@ -15,11 +15,13 @@ pub struct Batch {
     events: Vec<CallEvent>,
     /// How often it was sent in vain.
     pub(crate) tries: u32,
+    /// The number of its first event.
+    pub(crate) first: u64,
 }
 
 impl Batch {
-    pub(crate) fn new(events: Vec<CallEvent>) -> Self {
-        Self { id: uuid::Uuid::new_v4().to_string(), events, tries: 0 }
+    pub(crate) fn new(first: u64, events: Vec<CallEvent>) -> Self {
+        Self { id: uuid::Uuid::new_v4().to_string(), events, tries: 0, first }
     }
 
     /// What tells it from every other batch. One that is sent again, since nobody knows whether it had

@@ -13,7 +13,7 @@ mod queue;
 mod sampler;
 mod sink;
 
-pub use batcher::{Batcher, SendingTask};
+pub use batcher::Batcher;
 pub use event::CallEvent;
 pub use exporter::{Batch, ExportFailure, Exported, SharedExporter, TelemetryExporter};
 pub use ledger::Ledger;

@@ -12,13 +12,17 @@ pub(crate) struct Queue {
     bytes: usize,
     /// A batch that was sent in vain; it goes first.
     unsent: Option<Batch>,
-    /// Events of the batch that is being sent.
-    on_their_way: usize,
+    /// The batch that is being sent: the number of its first event, and how many there are.
+    on_its_way: Option<(u64, usize)>,
     max_events: usize,
     max_bytes: usize,
-    emitted: u64,
+    /// Events that were taken: each has the number of those before it.
+    taken: u64,
     exported: u64,
+    /// Events that were taken, and dropped.
     dropped: u64,
+    /// Events that came too late to be taken.
+    late: u64,
     stage: Stage,
 }
 
@@ -37,12 +41,13 @@ impl Queue {
             events: VecDeque::new(),
             bytes: 0,
             unsent: None,
-            on_their_way: 0,
+            on_its_way: None,
             max_events,
             max_bytes,
-            emitted: 0,
+            taken: 0,
             exported: 0,
             dropped: 0,
+            late: 0,
             stage: Stage::Open,
         }
     }
@@ -50,11 +55,11 @@ impl Queue {
     /// Adds an event; the oldest that wait make room for it. Gives how many wait now.
     #[inline]
     pub(crate) fn push(&mut self, event: CallEvent) -> usize {
-        self.emitted += 1;
         if self.stage != Stage::Open {
-            self.dropped += 1;
+            self.late += 1;
             return 0;
         }
+        self.taken += 1;
         self.bytes += event.weight();
         self.events.push_back(event);
         self.bound();
@@ -80,17 +85,18 @@ impl Queue {
     pub(crate) fn take(&mut self, size: usize) -> Option<Batch> {
         let batch = self.unsent.take().or_else(|| {
             let size = size.min(self.events.len());
+            let first = self.first_waiting();
             let events: Vec<_> = self.events.drain(..size).collect();
             self.bytes -= events.iter().map(CallEvent::weight).sum::<usize>();
-            (!events.is_empty()).then(|| Batch::new(events))
+            (!events.is_empty()).then(|| Batch::new(first, events))
         })?;
-        self.on_their_way = batch.events().len();
+        self.on_its_way = Some((batch.first, batch.events().len()));
         Some(batch)
     }
 
     /// The batch arrived, `accepted` events of it were counted.
     pub(crate) fn arrived(&mut self, batch: &Batch, accepted: usize) {
-        self.on_their_way = 0;
+        self.on_its_way = None;
         let accepted = accepted.min(batch.events().len());
         self.exported += accepted as u64;
         self.dropped += (batch.events().len() - accepted) as u64;
@@ -103,7 +109,7 @@ impl Queue {
 
     /// The batch is the next one again.
     pub(crate) fn put_back(&mut self, batch: Batch) {
-        self.on_their_way = 0;
+        self.on_its_way = None;
         if self.stage == Stage::Closed {
             self.dropped += batch.events().len() as u64;
         } else {
@@ -138,19 +144,37 @@ impl Queue {
     }
 
     pub(crate) fn pending(&self) -> usize {
-        self.waiting() + self.on_their_way
+        self.waiting() + self.on_its_way.map_or(0, |(_, events)| events)
     }
 
-    /// Events whose end is known.
-    pub(crate) fn settled(&self) -> u64 {
-        self.exported + self.dropped
+    /// The number of the first event that is in no batch.
+    fn first_waiting(&self) -> u64 {
+        self.taken - self.events.len() as u64
+    }
+
+    /// How many events were taken so far: the number of the next one.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// How many of those were dropped.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// How many events before this number are pending.
+    pub(crate) fn pending_before(&self, number: u64) -> u64 {
+        let unsent = self.unsent.as_ref().map(|batch| (batch.first, batch.events().len()));
+        let waiting = Some((self.first_waiting(), self.events.len()));
+        let groups = [self.on_its_way, unsent, waiting].into_iter().flatten();
+        groups.map(|(first, events)| number.saturating_sub(first).min(events as u64)).sum()
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
         Ledger {
-            emitted: self.emitted,
+            emitted: self.taken + self.late,
             exported: self.exported,
-            dropped: self.dropped,
+            dropped: self.dropped + self.late,
             pending: self.pending() as u64,
         }
     }
@@ -208,6 +232,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_there_before_is_told_from_what_came_since() {
+        let mut queue = filled(6, 5);
+        let goal = queue.taken();
+        let batch = queue.take(2).unwrap();
+        for number in 5..9 {
+            queue.push(event(number));
+        }
+        // Two on their way, one of three that waited; the others made room.
+        assert_eq!((queue.pending_before(goal), queue.dropped()), (2, 3));
+        queue.put_back(batch);
+        assert_eq!(queue.pending_before(goal), 2);
+        let batch = queue.take(2).unwrap();
+        queue.arrived(&batch, 2);
+        assert_eq!((queue.pending_before(goal), queue.ledger().pending), (0, 4));
+    }
+
+    #[test]
     fn a_batch_that_is_sent_meanwhile_counts_against_the_bound() {
         let mut queue = filled(4, 4);
         let batch = queue.take(2).unwrap();
@@ -225,6 +266,7 @@ mod tests {
         assert!(queue.drain());
         assert!(!queue.drain());
         queue.push(event(3));
+        assert_eq!((queue.taken(), queue.pending_before(3)), (3, 3), "what is late is no matter");
         let batch = queue.take(1).unwrap();
         queue.put_back(batch);
         assert_eq!(queue.ledger().pending, 3, "what waited is still to be sent");

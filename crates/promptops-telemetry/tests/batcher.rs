@@ -7,7 +7,7 @@ use std::time::Duration;
 use promptops_telemetry::{
     Batch, Batcher, CallEvent, ExportFailure, Exported, TelemetryExporter, TelemetrySink, contract,
 };
-use promptops_types::{TelemetryConfig, Timestamp};
+use promptops_types::{Driver, Task, TelemetryConfig, Timestamp};
 use tokio::sync::Notify;
 
 /// What a receiver does with each batch, and what it has seen.
@@ -77,6 +77,20 @@ impl TelemetryExporter for Receiver {
             Some(Answer::Forbids) => Err(ExportFailure::permanent("403")),
             Some(Answer::Hangs) => std::future::pending().await,
         }
+    }
+}
+
+/// A runtime that always runs.
+#[derive(Debug)]
+struct Beside(tokio::runtime::Handle);
+
+impl Driver for Beside {
+    fn is_running(&self) -> bool {
+        true
+    }
+
+    fn spawn(&self, task: Task) {
+        self.0.spawn(task);
     }
 }
 
@@ -181,6 +195,49 @@ async fn an_end_calls_back_what_its_task_was_sending() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn events_that_come_while_it_ends_are_not_taken_for_those_that_wait() {
+    let receiver = Receiver::default();
+    let sink = batcher(&receiver);
+    record(&sink, 35);
+    let ending = sink.shutdown(LIMIT);
+    let (ended, ()) = tokio::join!(ending, async { record(&sink, 500) });
+    ended.unwrap();
+    let ledger = sink.ledger();
+    assert!(ledger.is_balanced());
+    assert_eq!((ledger.exported + ledger.dropped, ledger.pending), (535, 0));
+    assert!(receiver.counted() >= 35, "what waited was sent: {ledger}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_its_task_loses_is_told_by_whoever_flushes() {
+    let receiver = Receiver::scripted([Answer::Forbids]);
+    let sink = batcher(&receiver);
+    record(&sink, 10);
+    // The task has its turn first.
+    let flushing = sink.flush(LIMIT);
+    let (flushed, ()) = tokio::join!(flushing, receiver.sent.notified());
+    assert_eq!(flushed.unwrap_err().unsent, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_batches_do_not_hurry_the_next_try() {
+    let mut config = config(10);
+    config.queue_size = 20;
+    let receiver = Receiver::scripted([Answer::Fails, Answer::Fails]);
+    let sink = Batcher::new(&config, receiver.clone());
+    let began = tokio::time::Instant::now();
+    record(&sink, 10);
+    receiver.sent.notified().await;
+    tokio::task::yield_now().await;
+    record(&sink, 50);
+    receiver.sent.notified().await;
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+    record(&sink, 50);
+    receiver.sent.notified().await;
+    assert_eq!(began.elapsed(), Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_export_that_hangs_is_given_up_and_made_again() {
     let receiver = Receiver::scripted([Answer::Hangs]);
     let sink = batcher(&receiver);
@@ -233,8 +290,7 @@ fn outside_a_runtime_it_sends_from_the_one_it_was_given() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
     let receiver = Receiver::default();
     let sink = batcher(&receiver);
-    let handle = runtime.handle().clone();
-    sink.fall_back_to(move |task| drop(handle.spawn(task)));
+    sink.driver(Beside(runtime.handle().clone()));
     record(&sink, 10);
     runtime.block_on(receiver.sent.notified());
     assert_eq!(receiver.ids().len(), 1);

@@ -34,7 +34,7 @@ pub use host::is_loopback;
 #[cfg(feature = "rustls")]
 pub use hyper::Roots;
 #[cfg(feature = "hyper")]
-pub use hyper::{Driver, HyperTransport, HyperTransportBuilder, Resolver, Task};
+pub use hyper::{HyperTransport, HyperTransportBuilder, Resolver};
 pub use middleware::{Middleware, Next, SharedMiddleware};
 pub use pipeline::Pipeline;
 pub use retry::{

@@ -31,8 +31,8 @@ const LAST: Duration = Duration::from_millis(1);
 /// 3. the circuit breaker, if there is one: it counts calls, and fails them at once while it is open;
 /// 4. the retry stage: policy, budget, `Retry-After`, backoff, deadline;
 /// 5. the credential, once an attempt;
-/// 6. middleware for each attempt, in the order added; what it changes is no longer signed;
-/// 7. the attempt's time limit: [`RetryConfig::attempt_timeout`], or what is left of the call's;
+/// 6. the attempt's time limit: [`RetryConfig::attempt_timeout`], or what is left of the call's;
+/// 7. middleware for each attempt, in the order added; what it changes is no longer signed;
 /// 8. the transport.
 ///
 /// It is a [`Transport`] itself, so it can be used without the client. A clone shares the budget,

@@ -1,9 +1,9 @@
 //! Where the workspace reads the time. Nothing outside a file of this name asks the system.
 
 use std::fmt;
-use std::sync::atomic::Ordering::Relaxed;
 #[cfg(feature = "test-util")]
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -62,7 +62,8 @@ impl TimeSource for SystemTime {
 
     /// As far behind as [`coarse`](TimeSource::coarse).
     fn coarse_now(&self) -> Timestamp {
-        if TICK.load(Relaxed) == NO_TICK {
+        // What was stored before it is seen with it.
+        if TICK.load(Acquire) == NO_TICK {
             first_tick();
             return self.now();
         }
@@ -93,7 +94,7 @@ fn first_tick() -> Duration {
             loop {
                 let millis = ORIGIN.elapsed().as_millis();
                 WALL_TICK.store(SystemTime.now().unix_micros(), Relaxed);
-                TICK.store(u64::try_from(millis).unwrap_or(NO_TICK - 1), Relaxed);
+                TICK.store(u64::try_from(millis).unwrap_or(NO_TICK - 1), Release);
                 std::thread::sleep(BETWEEN_TICKS);
             }
         });

@@ -6,6 +6,7 @@ mod compatibility;
 mod config;
 mod config_patch;
 mod diff;
+mod driver;
 mod envelope;
 mod error;
 mod health;
@@ -41,6 +42,7 @@ pub use config::{
 };
 pub use config_patch::ConfigPatch;
 pub use diff::PromptDiff;
+pub use driver::{Driver, Task};
 pub use envelope::{ErrorBody, Failure, ResponseMetadata, Success};
 pub use error::{Error, ErrorContext, ErrorKind};
 pub use health::{DependencyHealth, HealthState, HealthStatus};

@@ -31,27 +31,54 @@ struct ToolCall<'m> {
     id: &'m str,
     name: &'m str,
     arguments: Value,
+    /// What Gemini has to be given back with a call that it made.
+    signature: Option<&'m Value>,
 }
 
+/// Those of `tool_calls`, and the one of `function_call`, its forerunner, which has no id but its name.
 fn tool_calls(message: &Message) -> impl Iterator<Item = ToolCall<'_>> {
     let calls = message.extra.get("tool_calls").and_then(Value::as_array);
-    calls.into_iter().flatten().filter_map(|call| {
-        let function = call.get("function")?;
+    let calls = calls.into_iter().flatten().filter_map(|call| Some((call, call.get("function")?)));
+    let former = message.extra.get("function_call").map(|function| (function, function));
+    calls.chain(former).filter_map(|(call, function)| {
         // A text that holds JSON, as OpenAI has it, or the object itself.
         let arguments = match function.get("arguments") {
             Some(Value::String(text)) => serde_json::from_str(text).ok(),
             arguments => arguments.cloned(),
         };
+        let name = function.get("name")?.as_str()?;
+        let signature = call.pointer("/extra_content/google/thought_signature");
         Some(ToolCall {
-            id: call.get("id").and_then(Value::as_str).unwrap_or_default(),
-            name: function.get("name")?.as_str()?,
+            id: call.get("id").and_then(Value::as_str).unwrap_or(name),
+            name,
             arguments: arguments.filter(Value::is_object).unwrap_or_else(|| json!({})),
+            signature: signature.or_else(|| call.get("thought_signature")),
         })
     })
 }
 
+/// `tool_calls` as OpenAI and Cohere take them: each says its type, and its arguments are a text.
+fn written_calls(message: &Message) -> Option<Value> {
+    let mut calls = message.extra.get("tool_calls")?.as_array()?.clone();
+    for call in calls.iter_mut().filter_map(Value::as_object_mut) {
+        call.entry("type").or_insert_with(|| "function".into());
+        let function = call.get_mut("function").and_then(Value::as_object_mut);
+        if let Some(arguments) = function.and_then(|function| function.get_mut("arguments"))
+            && !arguments.is_string()
+        {
+            *arguments = arguments.to_string().into();
+        }
+    }
+    (!calls.is_empty()).then(|| calls.into())
+}
+
 fn extra<'m>(message: &'m Message, name: &str) -> Option<&'m str> {
     message.extra.get(name).and_then(Value::as_str)
+}
+
+/// The id of the call that a message is the result of.
+fn result_of(message: &Message) -> &str {
+    extra(message, "tool_call_id").or_else(|| extra(message, "name")).unwrap_or_default()
 }
 
 /// The named fields of a message that it has.
@@ -63,9 +90,10 @@ fn kept(message: &Message, names: &[&str]) -> Map<String, Value> {
 }
 
 impl RenderResponse {
-    /// The arguments of OpenAI's chat completions that the prompt gives: `messages`. Roles and other
-    /// fields (`name`, `tool_calls`, `tool_call_id`) are as in the prompt; `ai` and `human` of other
-    /// frameworks become `assistant` and `user`.
+    /// The arguments of OpenAI's chat completions that the prompt gives: `messages`. Roles are as in the
+    /// prompt; `ai` and `human` of other frameworks become `assistant` and `user`. Of other fields
+    /// those that the API knows are kept: `name`, `tool_calls`, `tool_call_id`, `function_call`,
+    /// `refusal`, `audio`.
     ///
     /// ```
     /// use promptops_types::{Message, RenderResponse};
@@ -87,13 +115,17 @@ impl RenderResponse {
                 (_, Role::Assistant) => "assistant",
                 (_, Role::Tool) => "tool",
             };
+            let calls = written_calls(message);
             // What only calls tools says nothing.
-            let is_silent = message.content.is_empty() && message.extra.contains_key("tool_calls");
+            let calls_only = calls.is_some() || message.extra.contains_key("function_call");
+            let is_silent = message.content.is_empty() && calls_only;
             let content = (!is_silent).then_some(&message.content);
             let mut object = Map::new();
             object.insert("role".to_owned(), role.into());
             object.insert("content".to_owned(), json!(content));
-            object.extend(message.extra.clone());
+            let names = ["name", "tool_call_id", "function_call", "refusal", "audio"];
+            object.extend(kept(message, &names));
+            object.extend(calls.map(|calls| ("tool_calls".to_owned(), calls)));
             Value::Object(object)
         });
         json!({ "messages": messages.collect::<Vec<_>>() })
@@ -101,9 +133,11 @@ impl RenderResponse {
 
     /// The arguments of Anthropic's messages API that the prompt gives: `messages`, and `system` where
     /// there are system messages, wherever they stand, with a blank line between them. The API
-    /// refuses empty texts, so messages without any are left out. `tool_calls` become `tool_use`
-    /// blocks, and results of tools that follow one another one message of `tool_result` blocks; a
-    /// `cache_control` of a message stays with its text.
+    /// refuses blank texts, so messages without any are left out, and space at the end of the last
+    /// message if that is the assistant's. `tool_calls` become `tool_use` blocks, and results of tools
+    /// that follow one another one message of `tool_result` blocks; a `cache_control` of a message
+    /// stays with its text. A prompt of system messages alone gives no `messages`: the caller adds
+    /// what the user says. So with [`to_gemini`](Self::to_gemini).
     ///
     /// ```
     /// use promptops_types::{Message, RenderResponse};
@@ -120,8 +154,13 @@ impl RenderResponse {
         let mut system = Vec::new();
         let mut messages: Vec<Value> = Vec::new();
         let mut results_at = None;
-        for message in &self.messages {
-            let block = (!message.content.is_empty()).then(|| text_block(message));
+        for (at, message) in self.messages.iter().enumerate() {
+            let is_last = at + 1 == self.messages.len();
+            let text = match Role::of(message) {
+                Role::Assistant if is_last => message.content.trim_end(),
+                _ => &message.content,
+            };
+            let block = (!text.trim().is_empty()).then(|| text_block(message, text));
             let role = Role::of(message);
             if role == Role::System {
                 system.extend(block);
@@ -130,7 +169,7 @@ impl RenderResponse {
             if role == Role::Tool {
                 let result = json!({
                     "type": "tool_result",
-                    "tool_use_id": extra(message, "tool_call_id").unwrap_or_default(),
+                    "tool_use_id": result_of(message),
                     "content": message.content,
                 });
                 let at = *results_at.get_or_insert_with(|| {
@@ -165,8 +204,9 @@ impl RenderResponse {
 
     /// The arguments of Gemini's `generateContent` that the prompt gives: `contents`, with the roles
     /// `user` and `model`, and `systemInstruction` where there are system messages, wherever they
-    /// stand, each a part. `tool_calls` become `functionCall` parts, and results of tools
-    /// that follow one another the `functionResponse` parts of one content.
+    /// stand, each a part. `tool_calls` become `functionCall` parts, with the `thought_signature` that
+    /// came with them, and results of tools that follow one another the `functionResponse` parts of one
+    /// content.
     ///
     /// ```
     /// use promptops_types::{Message, RenderResponse};
@@ -185,14 +225,15 @@ impl RenderResponse {
         let mut names: Vec<(&str, &str)> = Vec::new();
         let mut results_at = None;
         for message in &self.messages {
-            let text = (!message.content.is_empty()).then(|| json!({ "text": message.content }));
+            let is_blank = message.content.trim().is_empty();
+            let text = (!is_blank).then(|| json!({ "text": message.content }));
             let role = Role::of(message);
             if role == Role::System {
                 system.extend(text);
                 continue;
             }
             if role == Role::Tool {
-                let id = extra(message, "tool_call_id").unwrap_or_default();
+                let id = result_of(message);
                 let called = names.iter().rev().find(|(known, _)| *known == id);
                 let name = extra(message, "name").or(called.map(|(_, name)| *name));
                 let response = serde_json::from_str(&message.content).ok();
@@ -212,8 +253,12 @@ impl RenderResponse {
             let mut parts: Vec<Value> = text.into_iter().collect();
             for call in tool_calls(message) {
                 names.push((call.id, call.name));
-                let call = json!({ "name": call.name, "args": call.arguments });
-                parts.push(json!({ "functionCall": call }));
+                let mut part = Map::new();
+                let function = json!({ "name": call.name, "args": call.arguments });
+                part.insert("functionCall".to_owned(), function);
+                let signature = call.signature.cloned();
+                part.extend(signature.map(|value| ("thoughtSignature".to_owned(), value)));
+                parts.push(part.into());
             }
             if !parts.is_empty() {
                 let role = if role == Role::Assistant { "model" } else { "user" };
@@ -229,8 +274,8 @@ impl RenderResponse {
     }
 
     /// The arguments of Cohere's chat API, version 2, that the prompt gives: `messages` with the roles
-    /// `system`, `user`, `assistant` and `tool`. Of other fields those that it knows are kept:
-    /// `tool_calls`, `tool_call_id`, `tool_plan`, `citations`.
+    /// `system`, `user`, `assistant` and `tool`. Messages that say nothing are left out. Of other fields
+    /// those that it knows are kept: `tool_calls`, `tool_call_id`, `tool_plan`, `citations`.
     ///
     /// ```
     /// use promptops_types::{Message, RenderResponse};
@@ -244,31 +289,35 @@ impl RenderResponse {
     /// ]}));
     /// ```
     pub fn to_cohere(&self) -> Value {
-        let messages = self.messages.iter().map(|message| {
+        let messages = self.messages.iter().filter_map(|message| {
             let (role, names): (_, &[&str]) = match Role::of(message) {
                 Role::System => ("system", &[]),
                 Role::User => ("user", &[]),
-                Role::Assistant => ("assistant", &["tool_calls", "tool_plan", "citations"]),
+                Role::Assistant => ("assistant", &["tool_plan", "citations"]),
                 Role::Tool => ("tool", &["tool_call_id"]),
             };
+            let calls = written_calls(message).filter(|_| role == "assistant");
+            if message.content.is_empty() && calls.is_none() && role != "tool" {
+                return None;
+            }
             let mut object = Map::new();
             object.insert("role".to_owned(), role.into());
-            let fields = kept(message, names);
-            if !message.content.is_empty() || !fields.contains_key("tool_calls") {
+            if !message.content.is_empty() || calls.is_none() {
                 object.insert("content".to_owned(), message.content.clone().into());
             }
-            object.extend(fields);
-            Value::Object(object)
+            object.extend(kept(message, names));
+            object.extend(calls.map(|calls| ("tool_calls".to_owned(), calls)));
+            Some(Value::Object(object))
         });
         json!({ "messages": messages.collect::<Vec<_>>() })
     }
 }
 
 /// A block of text as Anthropic has it.
-fn text_block(message: &Message) -> Value {
+fn text_block(message: &Message, text: &str) -> Value {
     let mut block = Map::new();
     block.insert("type".to_owned(), "text".into());
-    block.insert("text".to_owned(), message.content.clone().into());
+    block.insert("text".to_owned(), text.into());
     block.extend(kept(message, &["cache_control"]));
     block.into()
 }
@@ -421,11 +470,52 @@ mod tests {
         let request = conversation().to_cohere();
         let messages = request["messages"].as_array().unwrap();
         let roles: Vec<_> = messages.iter().map(|m| m["role"].as_str().unwrap()).collect();
-        let expected =
-            ["system", "user", "assistant", "tool", "tool", "system", "assistant", "user"];
-        assert_eq!(roles, expected);
+        assert_eq!(roles, ["system", "user", "assistant", "tool", "tool", "system", "assistant"]);
         assert!(messages[2].get("content").is_none());
         assert_eq!(messages[4], json!({"role": "tool", "content": "cloudy", "tool_call_id": "b"}));
+    }
+
+    #[test]
+    fn calls_are_written_as_each_provider_takes_them() {
+        let request = render(&[
+            json!({"role": "assistant", "content": " ", "cache_control": {"type": "ephemeral"},
+                   "tool_calls": [{"id": "a", "thought_signature": "s",
+                                   "function": {"name": "f", "arguments": {"x": 1}}}]}),
+            json!({"role": "assistant", "content": "", "tool_calls": []}),
+            json!({"role": "assistant", "content": "",
+                   "function_call": {"name": "g", "arguments": "{}"}}),
+            json!({"role": "function", "name": "g", "content": "done"}),
+            json!({"role": "assistant", "content": "So: \n"}),
+        ]);
+        let openai = request.to_openai();
+        let call = json!({"id": "a", "thought_signature": "s", "type": "function",
+                          "function": {"name": "f", "arguments": "{\"x\":1}"}});
+        assert_eq!(openai["messages"][0]["tool_calls"], json!([call]));
+        assert!(openai["messages"][0].get("cache_control").is_none());
+        assert!(openai["messages"][1].get("tool_calls").is_none());
+        assert_eq!(openai["messages"][2]["content"], Value::Null);
+        assert_eq!(request.to_cohere()["messages"][0]["tool_calls"], json!([call]));
+        assert_eq!(
+            request.to_anthropic()["messages"],
+            json!([
+                {"role": "assistant", "content": [
+                    {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}},
+                ]},
+                {"role": "assistant", "content": [
+                    {"type": "tool_use", "id": "g", "name": "g", "input": {}},
+                ]},
+                {"role": "user", "content": [
+                    {"type": "tool_result", "tool_use_id": "g", "content": "done"},
+                ]},
+                {"role": "assistant", "content": "So:"},
+            ])
+        );
+        let part = &request.to_gemini()["contents"][0]["parts"][0];
+        assert_eq!(
+            *part,
+            json!({"functionCall": {"name": "f", "args": {"x": 1}},
+                                 "thoughtSignature": "s"})
+        );
     }
 
     #[test]

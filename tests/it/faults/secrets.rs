@@ -20,12 +20,13 @@ use crate::server::{all, start_with};
 
 /// What may be seen nowhere: an API key that is no server's, a signing secret, a password of Redis, a
 /// value of a variable, a caller's key behind a weighted label.
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 6] = [
     "po_canarycanarycanarycanar1",
     "canary-signing-secret",
     "canary-redis-password",
     "canary value of a variable",
     "canary-caller@example.com",
+    "canary-caller%40example.com",
 ];
 
 /// What is the owner's: in the registry, and in no log, span or event.
@@ -109,7 +110,7 @@ impl SpanExporter for Spans {
 
 /// Each thing a client does, and each way it fails, with everything printed that can be.
 async fn everything(url: &str, key: &promptops_client::Secret, printed: &Printed) {
-    let [_, _, redis, value, caller] = SECRETS;
+    let [_, _, redis, value, caller, _] = SECRETS;
     let mut cache = CacheConfig::memory();
     cache.redis_url = Some(format!("redis://:{redis}@127.0.0.1:1/").into());
     let builder = PromptOpsClient::builder()

@@ -1,12 +1,17 @@
 //! The runtime behind blocking calls: one for the process, with a thread of its own that always runs.
 
-use std::fmt;
+use std::cell::Cell;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 
-use promptops_types::{Error, ErrorCode, ErrorContext};
+use promptops_types::{Driver, Error, ErrorCode, ErrorContext, Task};
 use tokio::runtime::{Builder, Handle, Runtime};
+use tracing::Instrument;
+
+thread_local! {
+    /// Whether this is a thread of the runtime.
+    static IS_OURS: Cell<bool> = const { Cell::new(false) };
+}
 
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
@@ -24,6 +29,7 @@ pub(super) fn start() -> Result<&'static Handle, Error> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("promptops-blocking")
+            .on_thread_start(|| IS_OURS.set(true))
             .enable_all()
             .build()
             .map_err(|error| Error::config("blocking", error))?;
@@ -34,48 +40,42 @@ pub(super) fn start() -> Result<&'static Handle, Error> {
 }
 
 /// The output of a future, once it has run there. The thread waits, whatever it is: a worker of
-/// another runtime too.
+/// another runtime too, or of this one, where something that a call calls makes another call.
 pub(super) fn wait<T: Send + 'static>(
     future: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     let (tell, told) = mpsc::sync_channel(1);
     let runtime = start()?;
-    runtime.spawn(async move {
+    #[cfg(feature = "otel")]
+    let future = promptops_telemetry::otel::in_current_context(future);
+    let task = async move {
         let _ = tell.send(future.await);
-    });
-    told.recv().unwrap_or_else(|_| {
-        let message = "the call ended without an answer: something it calls panicked";
-        Err(Error::Config { context: ErrorContext::new(ErrorCode::Config, message).into() })
-    })
+    };
+    runtime.spawn(task.in_current_span());
+    let waiting = || {
+        told.recv().unwrap_or_else(|_| {
+            let message = "the call ended without an answer: something it calls panicked";
+            Err(Error::Config { context: ErrorContext::new(ErrorCode::Config, message).into() })
+        })
+    };
+    // Its other tasks need a thread meanwhile.
+    if IS_OURS.get() { tokio::task::block_in_place(waiting) } else { waiting() }
 }
 
 /// The runtime as what opens connections and sends telemetry: for every client of a process that uses
 /// a blocking one, since they may share.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct BlockingRuntime;
 
-impl BlockingRuntime {
-    pub(crate) fn spawn(task: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        match start() {
-            Ok(runtime) => drop(runtime.spawn(task)),
-            Err(error) => tracing::warn!(%error, "nothing runs beside the calls"),
-        }
-    }
-}
-
-#[cfg(feature = "hyper")]
-impl promptops_transport::Driver for BlockingRuntime {
+impl Driver for BlockingRuntime {
     fn is_running(&self) -> bool {
         RUNTIME.get().is_some()
     }
 
-    fn spawn(&self, task: promptops_transport::Task) {
-        Self::spawn(task);
-    }
-}
-
-impl fmt::Debug for BlockingRuntime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BlockingRuntime")
+    fn spawn(&self, task: Task) {
+        match start() {
+            Ok(runtime) => drop(runtime.spawn(task)),
+            Err(error) => tracing::warn!(%error, "nothing runs beside the calls"),
+        }
     }
 }

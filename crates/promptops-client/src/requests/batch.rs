@@ -8,6 +8,7 @@ use super::{awaitable, project, project_setter};
 use crate::PromptOpsClient;
 use crate::cache::{Tickets, Tiers};
 use crate::call::Call;
+use crate::observer::Call as Observed;
 use crate::operation::{GET_PROMPT, GET_PROMPTS};
 
 /// So many entries are asked for at the same time in a shared cache.
@@ -70,17 +71,38 @@ impl GetPrompts {
 
     /// One request for each 500 prompts, one after the other, under one deadline.
     async fn send(self) -> Result<BatchResponse, Error> {
+        let observer = self.client.observer();
+        let began = observer.begin();
         let project = project(&self.client, self.project.clone());
+        let mut attempts = 0;
+        let outcome = self.all(project.as_ref(), &mut attempts).await;
+        let call = Observed {
+            project: project.as_deref(),
+            error: outcome.as_ref().err(),
+            attempts,
+            ..Observed::new(GET_PROMPTS.name)
+        };
+        observer.ended(began, &call);
+        outcome
+    }
+
+    async fn all(
+        &self,
+        project: Option<&String>,
+        attempts: &mut u32,
+    ) -> Result<BatchResponse, Error> {
         let deadline = self.client.deadline();
         let mut whole = BatchResponse::default();
         for entries in self.entries.chunks(BatchRequest::MAX) {
-            let mut batch = BatchRequest::new(entries.to_vec(), project.clone());
+            let mut batch = BatchRequest::new(entries.to_vec(), project.cloned());
             batch.include_versions = self.include_versions;
-            let call = Call::new(&GET_PROMPTS).segment("prompts").segment("batch").json(&batch)?;
-            let call = call.about_project(project.as_ref());
+            let mut call =
+                Call::new(&GET_PROMPTS).segment("prompts").segment("batch").json(&batch)?;
             let tiers = Arc::clone(&self.client.cache().tiers());
-            let expected = self.expected(&tiers, entries, project.as_ref()).await;
-            let part = call.send_by::<BatchResponse>(&self.client, deadline).await?.data;
+            let expected = self.expected(&tiers, entries, project).await;
+            let part = call.send_unobserved::<BatchResponse>(&self.client, deadline).await;
+            *attempts += call.attempts();
+            let part = part?.data;
             for (asked, key, tickets) in expected {
                 if let Some(prompt) = part.prompts.get(&asked) {
                     self.client.cache().keep_prompt(&tiers, &key, prompt, tickets).await;

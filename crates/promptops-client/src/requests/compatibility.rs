@@ -43,7 +43,10 @@ impl GetModelCompatibility {
     /// # Errors
     /// [`Error::PromptNotFound`], and whatever keeps the registry from answering.
     pub async fn report(self) -> Result<ModelCompatibility, Error> {
-        check_selector(self.version.as_deref())?;
+        if let Err(error) = check_selector(self.version.as_deref()) {
+            self.client.observer().refused(COMPATIBILITY.name, &error);
+            return Err(error);
+        }
         let mut body = CompatibilityRequest::default();
         let call = Call::new(&COMPATIBILITY).segment("models").segment("compatibility");
         let call = call.about_prompt(&self.id).about_model(self.model.clone());

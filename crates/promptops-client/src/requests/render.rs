@@ -57,10 +57,12 @@ impl RenderPrompt {
     }
 
     async fn send(mut self) -> Result<RenderResponse, Error> {
-        let began = self.prompt.client().observer().begin();
+        let observer = self.prompt.client().observer();
         if let Err(error) = &self.variables {
+            observer.refused(RENDER_PROMPT, error);
             return Err(error.clone());
         }
+        let began = observer.begin();
         let got = self.prompt.get().await;
         self.render(began, &got)
     }

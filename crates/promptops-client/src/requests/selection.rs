@@ -4,12 +4,23 @@ use crate::PromptOpsClient;
 use crate::call::Call;
 
 /// Which version of a prompt, and how it is to be found.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Selection {
     pub(crate) version: Option<String>,
     pub(crate) project: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) use_cache: bool,
+}
+
+/// Not the key, which names whoever asks.
+impl std::fmt::Debug for Selection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Selection")
+            .field("version", &self.version)
+            .field("project", &self.project)
+            .field("use_cache", &self.use_cache)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Selection {

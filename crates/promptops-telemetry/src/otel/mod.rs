@@ -8,7 +8,7 @@ mod metrics;
 mod span;
 
 pub use metrics::{Instruments, Readings, observe};
-pub use span::{AttemptSpan, CallSpan};
+pub use span::{AttemptSpan, CallSpan, in_current_context};
 
 /// The scope of spans and metrics.
 const SCOPE: &str = "promptops";

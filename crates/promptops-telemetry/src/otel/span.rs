@@ -63,10 +63,7 @@ impl CallSpan {
 impl Drop for CallSpan {
     fn drop(&mut self) {
         if !self.has_ended {
-            let span = self.context.span();
-            span.set_attribute(KeyValue::new("error.type", "cancelled"));
-            span.set_status(Status::error("the call was dropped"));
-            span.end();
+            end_failed(&self.context, CANCELLED, "the call was dropped");
         }
     }
 }
@@ -77,9 +74,17 @@ impl fmt::Debug for CallSpan {
     }
 }
 
+/// A future during which what is the current span here is the current one there too, wherever it runs.
+pub fn in_current_context<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+    future.with_current_context()
+}
+
 /// One request of a call.
+///
+/// Dropped without an end, it ends as cancelled: its time was over, or the call was dropped.
 pub struct AttemptSpan {
     context: Context,
+    has_ended: bool,
 }
 
 impl AttemptSpan {
@@ -110,7 +115,7 @@ impl AttemptSpan {
         let tracer = tracer();
         let builder = tracer.span_builder(method.to_owned()).with_kind(SpanKind::Client);
         let span = tracer.build_with_context(builder.with_attributes(attributes), &parent);
-        Some(Self { context: parent.with_span(span) })
+        Some(Self { context: parent.with_span(span), has_ended: false })
     }
 
     /// The headers of W3C Trace Context (level 1, sections 3.2 and 3.3): `traceparent`, and
@@ -132,7 +137,7 @@ impl AttemptSpan {
     }
 
     /// Ends it with the status of an answer.
-    pub fn answered(self, status: u16) {
+    pub fn answered(mut self, status: u16) {
         let span = self.context.span();
         span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
         if status >= 400 {
@@ -140,15 +145,32 @@ impl AttemptSpan {
             span.set_status(Status::error(status.to_string()));
         }
         span.end();
+        self.has_ended = true;
     }
 
     /// Ends it without an answer.
-    pub fn failed(self, kind: &str) {
-        let span = self.context.span();
-        span.set_attribute(KeyValue::new("error.type", kind.to_owned()));
-        span.set_status(Status::error(kind.to_owned()));
-        span.end();
+    pub fn failed(mut self, kind: &str) {
+        end_failed(&self.context, kind, kind);
+        self.has_ended = true;
     }
+}
+
+impl Drop for AttemptSpan {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            end_failed(&self.context, CANCELLED, "its time was over, or the call was dropped");
+        }
+    }
+}
+
+/// What ended a span that nobody waited for.
+const CANCELLED: &str = "cancelled";
+
+fn end_failed(context: &Context, kind: &str, why: &str) {
+    let span = context.span();
+    span.set_attribute(KeyValue::new("error.type", kind.to_owned()));
+    span.set_status(Status::error(why.to_owned()));
+    span.end();
 }
 
 impl fmt::Debug for AttemptSpan {

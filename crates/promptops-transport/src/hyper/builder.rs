@@ -4,17 +4,17 @@ use std::time::Duration;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioTimer;
-use promptops_types::Secret;
+use promptops_types::{Driver, Secret};
 
 use super::connector::Connector;
-use super::driver::{Driver, Spawner};
+use super::driver::Spawner;
 use super::proxy::{Proxies, ProxySource};
 use super::resolver::{Names, Resolver};
 #[cfg(feature = "rustls")]
 use super::tls::Roots;
 use super::{HyperTransport, Pools};
 use crate::TransportError;
-#[cfg(doc)]
+#[cfg(any(doc, feature = "http2"))]
 use crate::TransportErrorKind;
 
 /// How long an address of one family is waited for before the other is tried beside it (RFC 8305, 5).
@@ -122,7 +122,9 @@ impl HyperTransportBuilder {
         self
     }
 
-    /// Opens connections elsewhere than in the runtime of the request that needs one.
+    /// Opens connections elsewhere than in the runtime of the request that needs one. Those that there
+    /// are by the time the driver runs are not used any more. Over HTTP/1.1 alone: [`build`](Self::build)
+    /// refuses it together with HTTP/2, whose pings would belong to the request's runtime.
     pub fn driver(mut self, driver: impl Driver) -> Self {
         self.driver = Some(Arc::new(driver));
         self
@@ -178,6 +180,12 @@ impl HyperTransportBuilder {
         let environment =
             |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         let proxies = Proxies::of(&self.proxy, environment)?;
+        #[cfg(feature = "http2")]
+        if self.http2 && self.driver.is_some() {
+            let reason =
+                "connections of HTTP/2 cannot be opened elsewhere; leave out `driver` or `http2`";
+            return Err(TransportError::new(TransportErrorKind::InvalidRequest, reason));
+        }
         let connector = Connector {
             tcp: self.tcp(),
             #[cfg(feature = "rustls")]

@@ -1,29 +1,12 @@
 //! Where connections are opened and kept going: in the runtime of the request that opens them, or
 //! elsewhere.
 
-use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper::rt::Executor;
 use hyper_util::rt::TokioExecutor;
-
-/// Something to be polled until it ends.
-pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// A tokio runtime of its own that opens connections and keeps them going.
-///
-/// A connection makes progress only while the runtime that opened it runs. One that is shared by
-/// several runtimes, some of which are blocked or not run at times, needs one that always does.
-pub trait Driver: fmt::Debug + Send + Sync + 'static {
-    /// Whether it runs. Until it does, connections belong to the runtimes that open them; once it does,
-    /// it goes on, and those that there are by then are not used any more.
-    fn is_running(&self) -> bool;
-
-    /// Runs a task, with I/O and time.
-    fn spawn(&self, task: Task);
-}
+use promptops_types::Driver;
 
 /// What hyper spawns on.
 #[derive(Clone)]

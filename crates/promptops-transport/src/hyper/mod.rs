@@ -22,11 +22,11 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper_util::client::legacy::{Client, Error as ClientError};
+use promptops_types::Driver;
 
 use self::body::{Body, Encoding};
 pub use self::builder::HyperTransportBuilder;
 use self::connector::{Connector, Untrusted, Used};
-pub use self::driver::{Driver, Task};
 use self::proxy::Proxies;
 pub use self::resolver::Resolver;
 #[cfg(feature = "rustls")]
