@@ -4,9 +4,22 @@ use crate::command::{cargo, program};
 use crate::{Outcome, programs};
 
 /// Examples run to their end without a server; the quickstart first.
-const EXAMPLES: [&str; 4] = ["quickstart", "custom_cache", "custom_transport", "middleware"];
+const EXAMPLES: [&str; 12] = [
+    "quickstart",
+    "axum_app",
+    "caching",
+    "custom_cache",
+    "custom_sink",
+    "custom_transport",
+    "errors",
+    "fallback",
+    "middleware",
+    "telemetry",
+    "tenants",
+    "testing",
+];
 
-const FEATURE_CHECKS: [&str; 11] = [
+const FEATURE_CHECKS: [&str; 15] = [
     "check -p promptops-template --no-default-features",
     "check -p promptops-transport --no-default-features",
     "check -p promptops-transport --no-default-features --features hyper",
@@ -17,6 +30,10 @@ const FEATURE_CHECKS: [&str; 11] = [
     "check -p promptops-client --no-default-features --features redis",
     "check -p promptops-client --no-default-features --features hyper",
     "check -p promptops-client --no-default-features --features embedded",
+    "check -p promptops-client --no-default-features --features blocking",
+    "check -p promptops-client --no-default-features --features otel,test-util",
+    "check -p promptops-telemetry --no-default-features",
+    "check -p promptops-telemetry --no-default-features --features otel",
     "check -p promptops-types --all-features",
 ];
 

@@ -17,6 +17,8 @@ mod observer;
 mod operation;
 pub mod requests;
 mod span;
+#[cfg(feature = "test-util")]
+pub mod test_util;
 mod usage_exporter;
 mod weight;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI64, AtomicU64};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::Timestamp;
@@ -28,6 +28,24 @@ pub trait TimeSource: fmt::Debug + Send + Sync + 'static {
     /// written down, not for measuring.
     fn coarse_now(&self) -> Timestamp {
         self.now()
+    }
+}
+
+impl<T: TimeSource + ?Sized> TimeSource for Arc<T> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        (**self).monotonic()
+    }
+
+    fn coarse(&self) -> Duration {
+        (**self).coarse()
+    }
+
+    fn coarse_now(&self) -> Timestamp {
+        (**self).coarse_now()
     }
 }
 

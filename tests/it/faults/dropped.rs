@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use fastrand::Rng;
 use http::Request;
-use promptops_client::{CircuitState, NewPrompt, PromptOpsClient, PromptUpdate, RetryConfig, vars};
+use promptops_client::{
+    CircuitState, NewPrompt, PromptOpsClient, PromptUpdate, RetryConfig, TelemetryConfig, vars,
+};
 use promptops_transport::{Clock, HyperTransport, Pipeline, TokioClock, Transport};
 use tokio::runtime::Runtime;
 
@@ -33,7 +35,7 @@ fn running<T>(request: impl IntoFuture<Output = T, IntoFuture: Send + 'static>) 
 
 /// Every operation of the client, and the pipeline by itself.
 fn operation(number: usize, client: &PromptOpsClient, stages: &Pipeline, url: &str) -> Running {
-    match number % 18 {
+    match number % 23 {
         0 => running(client.get_prompt("kept").use_cache(false)),
         1 => running(client.render_prompt("kept", vars! { "name" => "Ann" })),
         2 => running(client.list_prompts().limit(5).use_cache(false)),
@@ -51,6 +53,26 @@ fn operation(number: usize, client: &PromptOpsClient, stages: &Pipeline, url: &s
         14 => running(client.undo_label("changed", "production")),
         15 => running(client.remove_label("changed", "production")),
         16 => running(client.get_prompt("kept").fetch()),
+        17 => running(client.prefetch(["kept", "changed"])),
+        18 => running(client.clear_cache().prompt("kept")),
+        19 => {
+            let client = client.clone();
+            Box::pin(async move {
+                let _ = client.flush_telemetry().await;
+            })
+        }
+        20 => {
+            let client = client.clone();
+            Box::pin(async move {
+                let _ = client.health_check().await;
+            })
+        }
+        21 => {
+            let client = client.clone();
+            Box::pin(async move {
+                let _ = client.initialize().await;
+            })
+        }
         _ => {
             let request = Request::get(url).body(Bytes::new()).unwrap();
             let stages = stages.clone();
@@ -108,7 +130,9 @@ fn row_32_a_dropped_call_leaves_nothing() {
     let tasks = || clients.metrics().num_alive_tasks();
     let (begun, dropped) = clients.block_on(async {
         let url = format!("http://{}/v1", proxy.address);
-        let client = PromptOpsClient::builder().base_url(&url).build().unwrap();
+        let telemetry = TelemetryConfig::default().sample_rate(1.0).batch_size(10);
+        let builder = PromptOpsClient::builder().base_url(&url).telemetry(telemetry);
+        let client = builder.build().unwrap();
         let pipeline = Pipeline::new(HyperTransport::new().unwrap(), &RetryConfig::default());
         let pipeline = pipeline.circuit_breaker();
         let list = format!("{url}/client/prompts/kept");
@@ -147,6 +171,10 @@ fn row_32_a_dropped_call_leaves_nothing() {
         }
         assert_eq!(pipeline.circuit_state(&list.parse().unwrap()), CircuitState::Closed);
         assert_eq!(client.circuit_state(), CircuitState::Closed);
+        let _ = client.shutdown().await;
+        let told = client.telemetry_summary();
+        let parts = told.exported_events + told.dropped_events;
+        assert_eq!((told.pending_events, parts), (0, told.emitted_events), "{told:?}");
         (begun, dropped)
     });
     let settled = servers.block_on(settles(|| tasks() == 0));
@@ -155,7 +183,7 @@ fn row_32_a_dropped_call_leaves_nothing() {
     assert!(settled, "{} connections are left open", proxy.open_connections());
     drop(clients);
     let measured = format!(
-        "{dropped} dropped of {begun} calls of 18 kinds; 0 tasks and 0 connections left, circuit closed"
+        "{dropped} dropped of {begun} calls of 23 kinds; 0 tasks, connections and events left, circuit closed"
     );
     let promised = "10 000 drops; gauges back to start";
     row(32, "any public future dropped at any await", promised, measured, true);
