@@ -1,6 +1,7 @@
 //! The example that exports to a collector of OpenTelemetry: what arrives there is decoded with the
 //! protocol's own messages.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -16,6 +17,16 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use tokio::net::TcpListener;
+
+/// What a client measures.
+const METRICS: [&str; 6] = [
+    "promptops.client.answers",
+    "promptops.client.attempts",
+    "promptops.client.call.duration",
+    "promptops.client.circuit",
+    "promptops.client.telemetry.events",
+    "promptops.client.telemetry.queue",
+];
 
 type Received = Arc<Mutex<Vec<Bytes>>>;
 
@@ -108,13 +119,30 @@ async fn the_example_exports_spans_and_metrics_to_a_collector() {
         scopes.flat_map(|scope| scope.metrics).map(|metric| metric.name).collect();
     names.sort();
     names.dedup();
-    let expected = [
-        "promptops.client.answers",
-        "promptops.client.attempts",
-        "promptops.client.call.duration",
-        "promptops.client.circuit",
-        "promptops.client.telemetry.events",
-        "promptops.client.telemetry.queue",
-    ];
-    assert_eq!(names, expected);
+    assert_eq!(names, METRICS);
+}
+
+/// The dashboard asks for what there is, by the names that Prometheus gives it, and for all of it.
+#[test]
+fn the_dashboard_shows_every_metric_and_no_other() {
+    let text = include_str!("../../docs/grafana-dashboard.json");
+    let dashboard: serde_json::Value = serde_json::from_str(text).unwrap();
+    let mut asked = BTreeSet::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().unwrap() {
+            let query = target["expr"].as_str().unwrap();
+            let words = query.split(|c: char| !c.is_alphanumeric() && c != '_');
+            asked.extend(words.filter(|word| word.starts_with("promptops_client_")));
+        }
+    }
+    let in_prometheus = |metric: &str| {
+        let name = metric.replace('.', "_");
+        match metric.rsplit('.').next().unwrap() {
+            "duration" => vec![format!("{name}_seconds_count"), format!("{name}_seconds_bucket")],
+            "answers" | "attempts" | "events" => vec![format!("{name}_total")],
+            _ => vec![name],
+        }
+    };
+    let there_are: BTreeSet<String> = METRICS.into_iter().flat_map(in_prometheus).collect();
+    assert_eq!(asked.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), there_are);
 }

@@ -7,6 +7,7 @@ mod cache;
 mod calls;
 mod chaos;
 mod collector;
+mod configuration;
 mod contract;
 mod document;
 mod embedded;
