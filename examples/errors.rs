@@ -11,24 +11,25 @@ async fn main() -> Result<(), Error> {
     let client = PromptOpsClient::builder().base_url("sqlite::memory:").build()?;
     client.create_prompt(NewPrompt::new("Greeting", "Hello {{ name }}!")).await?;
 
-    explain(&client.get_prompt("greting").await.unwrap_err());
-    explain(&client.render_prompt("greeting", vars! { "nmae" => "Ann" }).await.unwrap_err());
-    explain(&client.get_prompt("greeting").version("staging").await.unwrap_err());
+    explain(client.get_prompt("greting").await);
+    explain(client.render_prompt("greeting", vars! { "nmae" => "Ann" }).await);
+    explain(client.get_prompt("greeting").version("staging").await);
 
     // A registry that fails: the client has retried by itself before it says so.
     let registry = FakeRegistry::new();
     let retry = RetryConfig::default().base_delay(Duration::from_millis(1));
     let client = registry.builder().retry(retry).build()?;
     registry.fail(503);
-    explain(&client.get_prompt("greeting").await.unwrap_err());
+    explain(client.get_prompt("greeting").await);
     registry.disconnect();
-    explain(&client.get_prompt("greeting").await.unwrap_err());
+    explain(client.get_prompt("greeting").await);
     Ok(())
 }
 
-fn explain(error: &Error) {
+fn explain<T>(outcome: Result<T, Error>) {
+    let Err(error) = outcome else { return println!("no error\n") };
     println!("{error}");
-    let advice = match error {
+    let advice = match &error {
         Error::PromptNotFound { suggested_prompts, .. } if !suggested_prompts.is_empty() => {
             format!("take `{}`, or a fallback", suggested_prompts[0])
         }

@@ -339,7 +339,7 @@ async fn update_config() {
     both(async |builder| {
         let client = with_greeting(builder).await;
         let patch = ConfigPatch::new()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .cache(CacheConfig::none())
             .telemetry(TelemetryConfig::disabled());
         client.update_config(&patch).unwrap();

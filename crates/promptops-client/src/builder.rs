@@ -233,17 +233,13 @@ impl ClientBuilder {
             pipeline = pipeline.circuit_breaker();
         }
         let time = self.time.unwrap_or_else(|| Arc::new(SystemTime));
-        let sink = match self.telemetry_sink {
-            Some(sink) => sink,
-            None => {
+        let sink = self.telemetry_sink.map_or_else(
+            || {
                 let pipeline = around(Pipeline::new(transport, &RetryConfig::none()));
-                let exporter = UsageExporter::new(pipeline, &url.base(), &config.telemetry)?;
-                let batcher = Batcher::new(&config.telemetry, exporter);
-                #[cfg(feature = "blocking")]
-                batcher.driver(crate::blocking::BlockingRuntime);
-                Arc::new(batcher)
-            }
-        };
+                sink(pipeline, &url, &config.telemetry)
+            },
+            Ok,
+        )?;
         let observer = Observer::new(&config.telemetry, sink, Arc::clone(&time));
         let scope = CacheScope::new(registry(&url, &config), identity.as_ref());
         let parts = CacheParts { scope, own: self.cache_backend, time: Arc::clone(&time) };
@@ -251,6 +247,18 @@ impl ClientBuilder {
         let parts = Parts { config, pipeline, cache, observer, time };
         Ok(PromptOpsClient::assemble(&url, parts))
     }
+}
+
+/// Where events go unless the caller has a sink: to the registry, or where the settings say.
+fn sink(
+    pipeline: Pipeline,
+    url: &BaseUrl,
+    config: &TelemetryConfig,
+) -> Result<Arc<dyn TelemetrySink>, Error> {
+    let batcher = Batcher::new(config, UsageExporter::new(pipeline, &url.base(), config)?);
+    #[cfg(feature = "blocking")]
+    batcher.driver(crate::blocking::BlockingRuntime);
+    Ok(Arc::new(batcher))
 }
 
 /// The registry that entries are of. What is in this process is nobody else's, unless it is a file.

@@ -200,8 +200,8 @@ impl Call {
     }
 
     /// Looks in a project.
-    pub(crate) fn in_project(self, project: Option<String>) -> Self {
-        self.query("project_id", project.as_deref()).about_project(project.as_ref())
+    pub(crate) fn in_project(self, project: Option<&String>) -> Self {
+        self.query("project_id", project).about_project(project)
     }
 
     /// The project that the body names.

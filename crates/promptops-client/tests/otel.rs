@@ -1,4 +1,5 @@
 //! What OpenTelemetry is told: by its own SDK, with exporters in memory.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use opentelemetry::trace::{FutureExt, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, global};
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use promptops_client::{PromptOpsClient, RetryConfig, Source, TelemetryConfig, from_fn};
@@ -48,7 +49,7 @@ fn joined<'a>(attributes: impl Iterator<Item = &'a KeyValue>) -> String {
 fn measured(exporter: &InMemoryMetricExporter) -> HashMap<String, u64> {
     let mut all = HashMap::new();
     for resource in exporter.get_finished_metrics().unwrap() {
-        for metric in resource.scope_metrics().flat_map(|scope| scope.metrics()) {
+        for metric in resource.scope_metrics().flat_map(ScopeMetrics::metrics) {
             let mut keep = |attributes: String, value: u64| {
                 let name = format!("{} {attributes}", metric.name());
                 *all.entry(name).or_default() += value;

@@ -12,13 +12,11 @@ use tokio::time::Instant;
 pub(crate) struct Limit(Instant);
 
 impl Limit {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     pub(crate) fn after(time: Duration) -> Self {
         let now = Instant::now();
         Self(now.checked_add(time).unwrap_or(now))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     pub(crate) fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }

@@ -51,8 +51,8 @@ mod tests {
 
     #[test]
     fn every_message_has_a_frame() {
-        let mut render = RenderResponse::default();
-        render.messages = vec![Message::new("system", "abcd"), Message::new("user", "abcdefgh")];
+        let messages = vec![Message::new("system", "abcd"), Message::new("user", "abcdefgh")];
+        let render = RenderResponse { messages, ..RenderResponse::default() };
         assert_eq!(render.estimated_tokens(), 4 + 1 + 4 + 2);
     }
 }

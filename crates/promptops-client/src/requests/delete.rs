@@ -47,7 +47,7 @@ impl DeletePrompt {
     pub async fn report(self) -> Result<Deleted, Error> {
         let call = Call::prompt(&DELETE_PROMPT, &self.id)
             .query("version", self.version)
-            .in_project(project(&self.client, self.project))
+            .in_project(project(&self.client, self.project).as_ref())
             .query("force", self.force.then_some("true"))
             .if_match(self.if_match);
         call.send(&self.client).await.map(|answer| answer.data)

@@ -31,7 +31,7 @@ impl DiffPrompt {
             .segment("diff")
             .query("from", Some(self.from))
             .query("to", Some(self.to))
-            .in_project(project(&self.client, self.project));
+            .in_project(project(&self.client, self.project).as_ref());
         call.send(&self.client).await.map(|answer| answer.data)
     }
 }

@@ -32,7 +32,7 @@ impl Labels {
     async fn send(self) -> Result<Vec<Label>, Error> {
         let call = Call::prompt(&LABELS, &self.id)
             .segment("labels")
-            .in_project(project(&self.client, self.project));
+            .in_project(project(&self.client, self.project).as_ref());
         let answer = call.send::<LabelList>(&self.client).await?;
         Ok(answer.data.labels)
     }
@@ -146,7 +146,7 @@ impl RemoveLabel {
         let call = Call::prompt(&REMOVE_LABEL, &self.id)
             .segment("labels")
             .segment(&self.label)
-            .in_project(project(&self.client, self.project))
+            .in_project(project(&self.client, self.project).as_ref())
             .if_match(self.if_match);
         call.send::<serde::de::IgnoredAny>(&self.client).await.map(|_| true)
     }

@@ -96,7 +96,7 @@ impl ListPrompts {
         let use_cache = self.use_cache;
         let call = Call::new(&LIST_PROMPTS)
             .segment("prompts")
-            .in_project(project(&self.client, self.project))
+            .in_project(project(&self.client, self.project).as_ref())
             .query("module_id", self.module)
             .query("query", self.query)
             .query("tags", tags)

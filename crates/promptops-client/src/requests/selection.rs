@@ -38,7 +38,7 @@ impl Selection {
         check_selector(self.version.as_deref())?;
         Ok(call
             .query("version", self.version)
-            .in_project(super::project(client, self.project))
+            .in_project(super::project(client, self.project).as_ref())
             .query("key", self.key)
             .query("use_cache", (!self.use_cache).then_some("false")))
     }

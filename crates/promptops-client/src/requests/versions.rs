@@ -26,7 +26,7 @@ impl PromptVersions {
     async fn send(self) -> Result<Vec<Arc<PromptResponse>>, Error> {
         let call = Call::prompt(&PROMPT_VERSIONS, &self.id)
             .segment("versions")
-            .in_project(project(&self.client, self.project));
+            .in_project(project(&self.client, self.project).as_ref());
         call.send(&self.client).await.map(|answer| answer.data)
     }
 }
