@@ -63,3 +63,19 @@ pub mod quickstart {}
 /// The chapter `templates.md`.
 #[doc = include_str!("../../docs/src/templates.md")]
 pub mod templates {}
+
+/// The chapter `applications.md`.
+#[doc = include_str!("../../docs/src/applications.md")]
+pub mod applications {}
+
+/// The chapter `configuration.md`.
+#[doc = include_str!("../../docs/src/configuration.md")]
+pub mod configuration {}
+
+/// The chapter `observability.md`.
+#[doc = include_str!("../../docs/src/observability.md")]
+pub mod observability {}
+
+/// The chapter `providers.md`.
+#[doc = include_str!("../../docs/src/providers.md")]
+pub mod providers {}

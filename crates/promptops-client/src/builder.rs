@@ -7,7 +7,8 @@ use promptops_transport::{
     Bearer, Credential, Middleware, Pipeline, SharedMiddleware, SharedTransport, Signed, Transport,
 };
 use promptops_types::{
-    CacheConfig, ClientConfig, Error, RetryConfig, Secret, SystemTime, TelemetryConfig, TimeSource,
+    CacheConfig, ClientConfig, DEFAULT_BASE_URL, Error, RetryConfig, Secret, SystemTime,
+    TelemetryConfig, TimeSource,
 };
 
 use crate::PromptOpsClient;
@@ -95,11 +96,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Takes every setting from a configuration, its `base_url` too, whatever the environment
-    /// says; setters called afterwards change it. Keys and a project that it leaves out are read
-    /// from the environment.
+    /// Takes every setting from a configuration, whatever the environment says; setters called
+    /// afterwards change it. What it leaves out is read from the environment: keys, a project, and a
+    /// `base_url`, which it does if that is the default.
     pub fn config(mut self, config: ClientConfig) -> Self {
-        self.base_url = Some(config.base_url.clone());
+        // A key of the environment goes to the registry of the environment.
+        self.base_url = (config.base_url != DEFAULT_BASE_URL).then(|| config.base_url.clone());
         self.api_key.clone_from(&config.api_key);
         self.secret_key.clone_from(&config.secret_key);
         self.project.clone_from(&config.project);
@@ -233,18 +235,16 @@ impl ClientBuilder {
             pipeline = pipeline.circuit_breaker();
         }
         let time = self.time.unwrap_or_else(|| Arc::new(SystemTime));
-        let sink = self.telemetry_sink.map_or_else(
-            || {
-                let pipeline = around(Pipeline::new(transport, &RetryConfig::none()));
-                sink(pipeline, &url, &config.telemetry)
-            },
-            Ok,
-        )?;
+        // Whether the registry is well is asked past the circuit breaker, once.
+        let direct = around(Pipeline::new(transport.clone(), &RetryConfig::none()));
+        let sink = self
+            .telemetry_sink
+            .map_or_else(|| sink(direct.clone(), &url, &config.telemetry), Ok)?;
         let observer = Observer::new(&config.telemetry, sink, Arc::clone(&time));
         let scope = CacheScope::new(registry(&url, &config), identity.as_ref());
         let parts = CacheParts { scope, own: self.cache_backend, time: Arc::clone(&time) };
         let cache = Cache::new(&config.cache, parts)?;
-        let parts = Parts { config, pipeline, cache, observer, time };
+        let parts = Parts { config, pipeline, direct, cache, observer, time };
         Ok(PromptOpsClient::assemble(&url, parts))
     }
 }
@@ -350,10 +350,14 @@ mod tests {
         assert_eq!(config.api_key, Some("po_env".into()));
         let whole = builder().project("old").config(ClientConfig::default());
         let client = whole.build_with(environment).unwrap();
-        assert_eq!(client.config().base_url, promptops_types::DEFAULT_BASE_URL);
+        assert_eq!(client.config().base_url, "https://from.env/v1");
         assert_eq!(client.config().project.as_deref(), Some("env"));
+        let mut file = ClientConfig::default();
+        file.base_url = "https://from.file/v1".to_owned();
+        let client = builder().config(file).build_with(environment).unwrap();
+        assert_eq!(client.config().base_url, "https://from.file/v1");
         let client = builder().build_with(|_| None).unwrap();
-        assert_eq!(client.config().base_url, promptops_types::DEFAULT_BASE_URL);
+        assert_eq!(client.config().base_url, DEFAULT_BASE_URL);
         assert!(!format!("{client:?}").contains("po_"));
     }
 

@@ -51,6 +51,8 @@ pub(crate) struct Call {
     /// For those who are told of the call.
     project: Option<String>,
     model: Option<ModelRef>,
+    /// Whether it goes past the circuit breaker, once.
+    is_direct: bool,
     /// How many requests were sent; a clone counts with it.
     sent: Arc<AtomicU32>,
 }
@@ -167,6 +169,7 @@ impl Call {
             misleading: None,
             project: None,
             model: None,
+            is_direct: false,
             sent: Arc::default(),
         }
     }
@@ -207,6 +210,12 @@ impl Call {
     /// The project that the body names.
     pub(crate) fn about_project(mut self, project: Option<&String>) -> Self {
         self.project = project.cloned();
+        self
+    }
+
+    /// Goes past the circuit breaker, once.
+    pub(crate) fn direct(mut self) -> Self {
+        self.is_direct = true;
         self
     }
 
@@ -372,7 +381,8 @@ impl Call {
         let written = self.operation.writes().then(|| Written::new(client, self));
         let (prompt, project) = (self.prompt_id.as_deref(), self.project.as_deref());
         let span = CallSpan::start(self.operation.name, prompt, project);
-        let sent = span.scope(settings.pipeline.send(request)).await;
+        let pipeline = if self.is_direct { client.direct() } else { &settings.pipeline };
+        let sent = span.scope(pipeline.send(request)).await;
         let attempts = match &sent {
             Ok(response) => attempts(response),
             Err(error) => error.attempts(),

@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     base: String,
     /// Of calls that name none; it does not change.
     project: Option<String>,
+    /// Without retries and circuit breaker.
+    direct: Pipeline,
     pub(crate) cache: Cache,
     pub(crate) observer: Observer,
     time: Arc<dyn TimeSource>,
@@ -65,6 +67,7 @@ impl Inner {
 pub(crate) struct Parts {
     pub(crate) config: ClientConfig,
     pub(crate) pipeline: Pipeline,
+    pub(crate) direct: Pipeline,
     pub(crate) cache: Cache,
     pub(crate) observer: Observer,
     pub(crate) time: Arc<dyn TimeSource>,
@@ -112,11 +115,11 @@ impl PromptOpsClient {
     }
 
     pub(crate) fn assemble(url: &BaseUrl, parts: Parts) -> Self {
-        let Parts { config, pipeline, cache, observer, time } = parts;
+        let Parts { config, pipeline, direct, cache, observer, time } = parts;
         let project = config.project.clone();
         let settings = ArcSwap::from_pointee(Settings { config: Arc::new(config), pipeline });
         let (changes, base) = (Mutex::default(), url.base());
-        let inner = Inner { settings, changes, base, project, cache, observer, time };
+        let inner = Inner { settings, changes, base, project, direct, cache, observer, time };
         let inner = Arc::new(inner);
         #[cfg(feature = "otel")]
         crate::span::observe(Arc::downgrade(&inner));
@@ -273,6 +276,10 @@ impl PromptOpsClient {
 
     pub(crate) fn cache(&self) -> &Cache {
         &self.inner.cache
+    }
+
+    pub(crate) fn direct(&self) -> &Pipeline {
+        &self.inner.direct
     }
 
     pub(crate) fn observer(&self) -> &Observer {

@@ -9,7 +9,7 @@ use promptops_types::{Driver, Error, TelemetryConfig};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex as Turn, Notify};
 
-use crate::clock::{Limit, sleep, unless, within};
+use crate::clock::{Limit, Stopwatch, sleep, unless, within};
 use crate::queue::Queue;
 use crate::{
     Batch, CallEvent, ExportFailure, Exported, Flushing, Ledger, SharedExporter, TelemetryExporter,
@@ -200,6 +200,24 @@ impl Drop for OnItsWay<'_> {
     }
 }
 
+/// Somebody who waits for events to be sent, until that is dropped.
+struct Waiting<'s> {
+    shared: &'s Shared,
+    number: u64,
+}
+
+impl Waiting<'_> {
+    fn end(self) -> u64 {
+        self.shared.queue.lock().end_flush(self.number)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.shared.queue.lock().end_flush(self.number);
+    }
+}
+
 /// The mark of a task that runs; its runtime may drop it at any await.
 struct Running(Arc<Shared>);
 
@@ -245,11 +263,13 @@ impl Shared {
 
     async fn send_one(&self) -> Sent {
         let _turn = self.turn.lock().await;
+        // From here on it is told of the end.
+        let closed = self.closed.notified();
         let batch = self.queue.lock().take(self.batch_size.load(Relaxed));
         let mut on_its_way = OnItsWay { shared: self, batch };
         let Some(batch) = &on_its_way.batch else { return Sent::Nothing };
         let exporting = within(EXPORT_LIMIT, self.exporter.export(batch));
-        let outcome = match unless(self.closed.notified(), exporting).await {
+        let outcome = match unless(closed, exporting).await {
             Some(Some(outcome)) => outcome,
             Some(None) => {
                 let message = format!("a batch was not sent within {EXPORT_LIMIT:?}");
@@ -291,13 +311,10 @@ impl Shared {
     /// Sends what had been recorded when this began, and says what of it was dropped meanwhile, by
     /// whomever.
     async fn flush(&self, limit: Limit) -> Result<(), TelemetryFailure> {
-        let (goal, pending, dropped) = {
-            let queue = self.queue.lock();
-            (queue.taken(), queue.pending_before(queue.taken()), queue.dropped())
-        };
+        let waiting = Waiting { shared: self, number: self.queue.lock().begin_flush() };
         let flushing = async {
             let mut wait = URGENT_WAIT;
-            while self.queue.lock().pending_before(goal) > 0 {
+            while self.queue.lock().left(waiting.number) > 0 {
                 match self.send_one().await {
                     Sent::Nothing => break,
                     Sent::Arrived | Sent::Lost => wait = URGENT_WAIT,
@@ -309,11 +326,7 @@ impl Shared {
             }
         };
         within(limit.remaining(), flushing).await;
-        let (unsent, lost) = {
-            let queue = self.queue.lock();
-            (queue.pending_before(goal), queue.dropped() - dropped)
-        };
-        let unsent = (unsent + lost).min(pending);
+        let unsent = waiting.end();
         if unsent == 0 {
             return Ok(());
         }
@@ -330,15 +343,18 @@ impl Shared {
         self.is_over.load(SeqCst)
     }
 
-    /// Waits until there is something to send: a full batch, or what has waited for long enough.
+    /// Waits until there is something to send: a full batch, or what has waited for long enough. A wake
+    /// may mean another interval.
     async fn wait(&self) {
-        let interval = Duration::from_millis(self.interval.load(Relaxed));
-        let waiting = async {
-            while !self.is_full() && !self.is_over() {
-                self.wake.notified().await;
+        let began = Stopwatch::start();
+        while !self.is_full() && !self.is_over() {
+            let interval = Duration::from_millis(self.interval.load(Relaxed));
+            let left = interval.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return;
             }
-        };
-        within(interval, waiting).await;
+            within(left, self.wake.notified()).await;
+        }
     }
 
     /// Sends full batches at once, and the rest when its time has come, until nothing waits.

@@ -7,14 +7,30 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// As good as for ever: beyond it, arithmetic on instants may overflow.
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// How long ago something began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// A moment after which nothing is waited for any more.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit(Instant);
 
 impl Limit {
     pub(crate) fn after(time: Duration) -> Self {
-        let now = Instant::now();
-        Self(now.checked_add(time).unwrap_or(now))
+        Self(Instant::now() + time.min(LONGEST))
     }
 
     pub(crate) fn remaining(self) -> Duration {

@@ -24,6 +24,17 @@ pub(crate) struct Queue {
     /// Events that came too late to be taken.
     late: u64,
     stage: Stage,
+    /// Those who wait for events to be sent.
+    flushes: Vec<Flush>,
+}
+
+/// Somebody who waits for the events before a number.
+#[derive(Debug)]
+struct Flush {
+    id: u64,
+    goal: u64,
+    /// How many of them were dropped since.
+    lost: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +59,7 @@ impl Queue {
             exported: 0,
             dropped: 0,
             late: 0,
+            flushes: Vec::new(),
             stage: Stage::Open,
         }
     }
@@ -70,9 +82,10 @@ impl Queue {
     #[inline]
     fn bound(&mut self) {
         while self.pending() > self.max_events || self.bytes > self.max_bytes {
+            let number = self.first_waiting();
             let Some(oldest) = self.events.pop_front() else { break };
             self.bytes -= oldest.weight();
-            self.dropped += 1;
+            self.lose(number, 1);
         }
     }
 
@@ -99,7 +112,7 @@ impl Queue {
         self.on_its_way = None;
         let accepted = accepted.min(batch.events().len());
         self.exported += accepted as u64;
-        self.dropped += (batch.events().len() - accepted) as u64;
+        self.lose(batch.first, batch.events().len() - accepted);
     }
 
     /// The batch is not sent again.
@@ -111,7 +124,7 @@ impl Queue {
     pub(crate) fn put_back(&mut self, batch: Batch) {
         self.on_its_way = None;
         if self.stage == Stage::Closed {
-            self.dropped += batch.events().len() as u64;
+            self.lose(batch.first, batch.events().len());
         } else {
             self.unsent = Some(batch);
             self.bound();
@@ -131,10 +144,12 @@ impl Queue {
     pub(crate) fn close(&mut self) -> u64 {
         self.stage = Stage::Closed;
         let waiting = self.waiting();
+        self.lose(self.first_waiting(), self.events.len());
         self.events = VecDeque::new();
-        self.unsent = None;
         self.bytes = 0;
-        self.dropped += waiting as u64;
+        if let Some(batch) = self.unsent.take() {
+            self.lose(batch.first, batch.events().len());
+        }
         waiting as u64
     }
 
@@ -152,18 +167,37 @@ impl Queue {
         self.taken - self.events.len() as u64
     }
 
-    /// How many events were taken so far: the number of the next one.
-    pub(crate) fn taken(&self) -> u64 {
-        self.taken
+    /// Counts so many events from this number on as dropped.
+    #[inline]
+    fn lose(&mut self, first: u64, events: usize) {
+        self.dropped += events as u64;
+        for flush in &mut self.flushes {
+            flush.lost += flush.goal.saturating_sub(first).min(events as u64);
+        }
     }
 
-    /// How many of those were dropped.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped
+    /// Somebody waits from now on for what was taken so far. Gives their number.
+    pub(crate) fn begin_flush(&mut self) -> u64 {
+        let id = self.flushes.last().map_or(0, |last| last.id + 1);
+        self.flushes.push(Flush { id, goal: self.taken, lost: 0 });
+        id
+    }
+
+    /// How many events they wait for yet.
+    pub(crate) fn left(&self, flush: u64) -> u64 {
+        let flush = self.flushes.iter().find(|one| one.id == flush);
+        flush.map_or(0, |flush| self.pending_before(flush.goal))
+    }
+
+    /// They wait no longer. Gives how many events were not sent, and are dropped or pending.
+    pub(crate) fn end_flush(&mut self, flush: u64) -> u64 {
+        let Some(at) = self.flushes.iter().position(|one| one.id == flush) else { return 0 };
+        let flush = self.flushes.remove(at);
+        flush.lost + self.pending_before(flush.goal)
     }
 
     /// How many events before this number are pending.
-    pub(crate) fn pending_before(&self, number: u64) -> u64 {
+    fn pending_before(&self, number: u64) -> u64 {
         let unsent = self.unsent.as_ref().map(|batch| (batch.first, batch.events().len()));
         let waiting = Some((self.first_waiting(), self.events.len()));
         let groups = [self.on_its_way, unsent, waiting].into_iter().flatten();
@@ -234,18 +268,19 @@ mod tests {
     #[test]
     fn what_was_there_before_is_told_from_what_came_since() {
         let mut queue = filled(6, 5);
-        let goal = queue.taken();
+        let flush = queue.begin_flush();
         let batch = queue.take(2).unwrap();
-        for number in 5..9 {
+        for number in 5..12 {
             queue.push(event(number));
         }
-        // Two on their way, one of three that waited; the others made room.
-        assert_eq!((queue.pending_before(goal), queue.dropped()), (2, 3));
+        // Two on their way; the three that waited made room, and of those that came since three more.
+        assert_eq!((queue.left(flush), queue.dropped), (2, 6));
         queue.put_back(batch);
-        assert_eq!(queue.pending_before(goal), 2);
+        assert_eq!(queue.left(flush), 2);
         let batch = queue.take(2).unwrap();
         queue.arrived(&batch, 2);
-        assert_eq!((queue.pending_before(goal), queue.ledger().pending), (0, 4));
+        assert_eq!((queue.left(flush), queue.ledger().pending), (0, 4));
+        assert_eq!(queue.end_flush(flush), 3);
     }
 
     #[test]
@@ -266,7 +301,7 @@ mod tests {
         assert!(queue.drain());
         assert!(!queue.drain());
         queue.push(event(3));
-        assert_eq!((queue.taken(), queue.pending_before(3)), (3, 3), "what is late is no matter");
+        assert_eq!((queue.taken, queue.pending_before(3)), (3, 3), "what is late is no matter");
         let batch = queue.take(1).unwrap();
         queue.put_back(batch);
         assert_eq!(queue.ledger().pending, 3, "what waited is still to be sent");

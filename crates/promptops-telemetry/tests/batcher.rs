@@ -239,6 +239,21 @@ async fn full_batches_do_not_hurry_the_next_try() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shorter_interval_counts_from_now_on() {
+    let receiver = Receiver::default();
+    let mut config = config(10);
+    config.flush_interval = Duration::from_hours(1);
+    let sink = Batcher::new(&config, receiver.clone());
+    let began = tokio::time::Instant::now();
+    record(&sink, 1);
+    tokio::task::yield_now().await;
+    config.flush_interval = Duration::from_secs(1);
+    sink.configure(&config).unwrap();
+    receiver.sent.notified().await;
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_export_that_hangs_is_given_up_and_made_again() {
     let receiver = Receiver::scripted([Answer::Hangs]);
     let sink = batcher(&receiver);

@@ -5,8 +5,8 @@ const PER_MESSAGE: u64 = 4;
 
 /// About how many tokens a text takes, of any model: for a warning before a request, not for a bill.
 ///
-/// Four characters of ASCII are a token, two of any other alphabet, and each ideograph, syllable
-/// block or symbol is one. The tokenizers of the large providers stay within a third of that for
+/// Four characters of ASCII are a token, two of Latin with marks, Greek, Cyrillic, Hebrew or Arabic, and
+/// each of any other script or symbol is one. The tokenizers of the large providers stay within a third of that for
 /// prose; code and numbers take up to twice as many.
 pub fn estimate_tokens(text: &str) -> u64 {
     let quarters: u64 = text.chars().map(quarters).sum();
@@ -24,9 +24,15 @@ fn quarters(character: char) -> u64 {
 }
 
 impl RenderResponse {
-    /// About how many tokens its messages take; see [`estimate_tokens`].
+    /// About how many tokens its messages take, with their calls of tools; see [`estimate_tokens`]. Each
+    /// message takes 4 more.
     pub fn estimated_tokens(&self) -> u64 {
-        let of_one = |message: &Message| PER_MESSAGE + estimate_tokens(&message.content);
+        let calls = |message: &Message| {
+            let calls = message.extra.get("tool_calls").map(ToString::to_string);
+            estimate_tokens(&calls.unwrap_or_default())
+        };
+        let of_one =
+            |message: &Message| PER_MESSAGE + estimate_tokens(&message.content) + calls(message);
         self.messages.iter().map(of_one).sum()
     }
 }

@@ -64,7 +64,7 @@ pub(crate) struct Set {
     tag = "labels",
     params(("id" = String, Path, description = "UUID or slug"), ("label" = String, Path, description = "The label"), InProject),
     request_body = Set,
-    responses((status = 200, description = "The label", body = Success<Label>)),
+    responses((status = 200, description = "The label; null if undoing has taken it away", body = Success<Option<Label>>)),
 )]
 pub(crate) async fn set(
     State(app): State<App>,
