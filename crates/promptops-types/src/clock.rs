@@ -3,9 +3,9 @@
 use std::fmt;
 #[cfg(feature = "test-util")]
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicI64, AtomicU64};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::Timestamp;
@@ -89,6 +89,16 @@ impl TimeSource for SystemTime {
     }
 }
 
+impl SystemTime {
+    /// To be called in a process that was forked, by whoever forks processes with threads: the thread that
+    /// reads the clock for [`coarse`](TimeSource::coarse) is not there, and begins anew with the next call.
+    /// Async-signal-safe: it only stores to atomics.
+    pub fn forked() {
+        TICK.store(NO_TICK, Release);
+        IS_TICKING.store(false, Release);
+    }
+}
+
 /// How often the clock is read for [`SystemTime::coarse`].
 const BETWEEN_TICKS: Duration = Duration::from_millis(20);
 
@@ -98,17 +108,19 @@ const NO_TICK: u64 = u64::MAX;
 /// Milliseconds since the origin, as read last.
 static TICK: AtomicU64 = AtomicU64::new(NO_TICK);
 
+/// Whether a thread has begun to tick; where there can be none, the clock is read each time.
+static IS_TICKING: AtomicBool = AtomicBool::new(false);
+
 /// Microseconds since the Unix epoch, as read before that.
 static WALL_TICK: AtomicI64 = AtomicI64::new(0);
 
-/// Begins to tick. Where there can be no thread, the clock is read each time.
+/// Begins to tick.
 #[cold]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 fn first_tick() -> Duration {
-    static TICKER: OnceLock<bool> = OnceLock::new();
-    TICKER.get_or_init(|| {
+    if !IS_TICKING.swap(true, AcqRel) {
         let ticker = std::thread::Builder::new().name("promptops-tick".to_owned());
-        let ticking = ticker.spawn(|| {
+        let _ = ticker.spawn(|| {
             loop {
                 let millis = ORIGIN.elapsed().as_millis();
                 WALL_TICK.store(SystemTime.now().unix_micros(), Relaxed);
@@ -116,8 +128,7 @@ fn first_tick() -> Duration {
                 std::thread::sleep(BETWEEN_TICKS);
             }
         });
-        ticking.is_ok()
-    });
+    }
     ORIGIN.elapsed()
 }
 

@@ -88,13 +88,7 @@ impl Request<GetPrompt> {
     /// # Errors
     /// As awaiting it on the async client.
     pub fn send(self) -> Result<Arc<PromptResponse>, Error> {
-        match self.0.at_once() {
-            Ok(value) => value,
-            Err(began) => {
-                let told = async move { self.0.told(began).await.map(|fetched| fetched.value) };
-                wait(told)
-            }
-        }
+        self.0.at_once().unwrap_or_else(wait)
     }
 
     /// As [`GetPrompt::fallback_with`].

@@ -76,7 +76,7 @@ impl Future for GettingPrompt {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if let Getting::Begins(request) = &self.0 {
-            let began = match request.at_once() {
+            let began = match request.look() {
                 Ok(value) => {
                     self.0 = Getting::Ended;
                     return Poll::Ready(value);
@@ -84,8 +84,7 @@ impl Future for GettingPrompt {
                 Err(began) => began,
             };
             if let Getting::Begins(request) = std::mem::replace(&mut self.0, Getting::Ended) {
-                let getting = async move { request.told(began).await.map(|fetched| fetched.value) };
-                self.0 = Getting::Waits(Box::pin(getting));
+                self.0 = request.getting(began);
             }
         }
         match std::mem::replace(&mut self.0, Getting::Ended) {
@@ -170,9 +169,21 @@ impl GetPrompt {
         Observed { prompt: key.prompt, project: key.project, ..Observed::new(GET_PROMPT.name) }
     }
 
-    /// What the memory of the process answers, and tells of it: without a runtime, and without waiting.
-    /// Otherwise the call has begun.
-    pub(crate) fn at_once(&self) -> Result<Result<Arc<PromptResponse>, Error>, Began> {
+    /// What the memory of the process has: given at once, without a runtime. Otherwise the call has
+    /// begun, and is still to be awaited. For callers that have to know before they wait, such as
+    /// bindings to other languages; awaiting does the same.
+    ///
+    /// # Errors
+    /// The call to await. What is inside is as awaiting gives it.
+    pub fn at_once(self) -> Result<Result<Arc<PromptResponse>, Error>, GettingPrompt> {
+        match self.look() {
+            Ok(value) => Ok(value),
+            Err(began) => Err(GettingPrompt(self.getting(began))),
+        }
+    }
+
+    /// What the memory of the process answers, and tells of it. Otherwise the call has begun.
+    fn look(&self) -> Result<Result<Arc<PromptResponse>, Error>, Began> {
         let observer = self.client.observer();
         let is_sampled = observer.draw();
         let Some(landing) = self.fresh() else { return Err(observer.begin_drawn(is_sampled)) };
@@ -183,6 +194,11 @@ impl GetPrompt {
             ..self.observed()
         });
         Ok(value)
+    }
+
+    fn getting(self, began: Began) -> Getting {
+        let getting = async move { self.told(began).await.map(|fetched| fetched.value) };
+        Getting::Waits(Box::pin(getting))
     }
 
     /// The same as a part of another call, which tells of it.
@@ -225,7 +241,7 @@ impl GetPrompt {
     }
 
     /// Gives what is asked for, and tells of it.
-    pub(crate) async fn told(mut self, began: Began) -> Result<Fetched<PromptResponse>, Error> {
+    async fn told(mut self, began: Began) -> Result<Fetched<PromptResponse>, Error> {
         let got = self.get().await;
         self.client.observer().ended(began, &got.observed(&self));
         got.fetched

@@ -67,10 +67,10 @@ impl RenderPrompt {
         self.render(began, &got)
     }
 
-    /// The render, where the memory of the process has the prompt: without a runtime, and without
-    /// waiting.
-    #[cfg(feature = "blocking")]
-    pub(crate) fn at_once(&self) -> Option<Result<RenderResponse, Error>> {
+    /// The render, where the memory of the process has the prompt: given at once, without a runtime.
+    /// Otherwise nothing has happened yet. For callers that have to know before they wait, such as
+    /// bindings to other languages; awaiting does the same.
+    pub fn at_once(&self) -> Option<Result<RenderResponse, Error>> {
         let began = self.prompt.client().observer().begin();
         let got = self.prompt.part_at_once()?;
         Some(self.render(began, &got))
