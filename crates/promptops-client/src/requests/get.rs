@@ -175,6 +175,7 @@ impl GetPrompt {
     ///
     /// # Errors
     /// The call to await. What is inside is as awaiting gives it.
+    #[expect(clippy::result_large_err, reason = "it is no error, and a hit does not make one")]
     pub fn at_once(self) -> Result<Result<Arc<PromptResponse>, Error>, GettingPrompt> {
         match self.look() {
             Ok(value) => Ok(value),
