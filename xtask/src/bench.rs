@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: speed, beside what it is compared with, in one run.
 
-use crate::command::cargo;
+use crate::command::{CommandLine, cargo};
 use crate::table::Table;
-use crate::{Outcome, programs};
+use crate::{Outcome, programs, wheel};
 
 /// The benchmarks of the tests' package.
 const BENCHES: [&str; 5] = ["cache", "redis", "http", "server", "telemetry"];
@@ -12,7 +12,13 @@ const COLUMNS: &[&str] = &["what", "against", "measured", "ratio", "to reach", "
 /// All of them, in one table.
 pub(crate) fn run() -> Outcome {
     programs::require()?;
-    some(&BENCHES)
+    let python = wheel::bench()?;
+    table(BENCHES.iter().map(|name| bench(name)).chain([python]))
+}
+
+/// The Python package, beside its peers.
+pub(crate) fn python() -> Outcome {
+    table([wheel::bench()?])
 }
 
 /// A cached get, from memory and from Redis.
@@ -37,10 +43,16 @@ pub(crate) fn telemetry() -> Outcome {
 }
 
 fn some(names: &[&str]) -> Outcome {
+    table(names.iter().map(|name| bench(name)))
+}
+
+fn bench(name: &str) -> CommandLine {
+    cargo(&format!("bench -p promptops-tests --bench {name}"))
+}
+
+fn table(lines: impl IntoIterator<Item = CommandLine>) -> Outcome {
     let mut table = Table::new(COLUMNS);
-    let outcome = names
-        .iter()
-        .try_for_each(|name| table.run(cargo(&format!("bench -p promptops-tests --bench {name}"))));
+    let outcome = lines.into_iter().try_for_each(|line| table.run(line));
     table.print();
     outcome
 }

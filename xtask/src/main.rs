@@ -12,6 +12,7 @@ mod programs;
 mod table;
 mod test;
 mod tidy;
+mod wheel;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,13 +23,14 @@ type Outcome = Result<(), String>;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  test              every test and doctest, the examples, the feature checks
+  test              every test and doctest, the examples, the Python package, the feature checks
+  wheel             the Python package alone: its wheel and its tests
   lint              formatting, clippy, rustdoc, deps, tidy, cargo deny
   ci                test, then lint
   deps              which crate may depend on which, and which packages each stays free of
   tidy              naming, leftovers, SQL, manifests, text files, test vectors, the book
   docs              the API documentation and the book
-  bench [cache|http|server|telemetry]
+  bench [cache|http|server|telemetry|python]
                     speed, beside what it is compared with; a table of ratios
   faults [--long]   faults and attacks: what is promised and what was measured; a table
   models [--check]  refresh the model catalogue from the PyPI package litellm;
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
 fn task(arguments: &[&str]) -> Option<fn() -> Outcome> {
     Some(match arguments {
         ["test"] => test::run,
+        ["wheel"] => wheel::test,
         ["lint"] => lint::run,
         ["ci"] => || test::run().and_then(|()| lint::run()),
         ["deps"] => deps::run,
@@ -71,6 +74,7 @@ fn task(arguments: &[&str]) -> Option<fn() -> Outcome> {
         ["bench", "http"] => bench::http,
         ["bench", "server"] => bench::server,
         ["bench", "telemetry"] => bench::telemetry,
+        ["bench", "python"] => bench::python,
         ["faults"] => faults::run,
         ["faults", "--long"] => faults::long,
         ["models"] => models::refresh,

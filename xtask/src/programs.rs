@@ -59,7 +59,7 @@ pub(crate) fn require() -> Outcome {
     [REDIS, POSTGRES, PYTHON].iter().try_for_each(Program::require)?;
     #[cfg(target_os = "linux")]
     STRACE.require()?;
-    python_packages()
+    environment(PACKAGES, REQUIREMENTS)
 }
 
 impl Program {
@@ -109,16 +109,16 @@ fn python_is_there() -> bool {
     program("python3", ["-c", "import ensurepip, venv"]).works()
 }
 
-/// Makes a virtual environment of what the tests need, unless it has just that.
-fn python_packages() -> Outcome {
-    let wanted = std::fs::read_to_string(REQUIREMENTS)
-        .map_err(|error| format!("{REQUIREMENTS}: {error}"))?;
-    let installed = Path::new(PACKAGES).join("installed.txt");
+/// Makes a virtual environment of Python's packages, unless it has just those.
+pub(crate) fn environment(folder: &str, requirements: &str) -> Outcome {
+    let wanted = std::fs::read_to_string(requirements)
+        .map_err(|error| format!("{requirements}: {error}"))?;
+    let installed = Path::new(folder).join("installed.txt");
     if std::fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    program("python3", ["-m", "venv", "--clear", PACKAGES]).run()?;
-    let pip = format!("{PACKAGES}/bin/pip");
-    program(&pip, ["install", "-q", "--disable-pip-version-check", "-r", REQUIREMENTS]).run()?;
+    program("python3", ["-m", "venv", "--clear", folder]).run()?;
+    let pip = format!("{folder}/bin/pip");
+    program(&pip, ["install", "-q", "--disable-pip-version-check", "-r", requirements]).run()?;
     std::fs::write(&installed, wanted).map_err(|error| format!("{}: {error}", installed.display()))
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: all tests, the examples, and the feature sets people build with.
 
 use crate::command::{cargo, program};
-use crate::{Outcome, programs};
+use crate::{Outcome, programs, wheel};
 
 /// Examples run to their end without a server; the quickstart first.
 const EXAMPLES: [&str; 12] = [
@@ -44,6 +44,7 @@ pub(crate) fn run() -> Outcome {
     for example in EXAMPLES {
         cargo(&format!("run --quiet --example {example}")).run()?;
     }
+    wheel::test()?;
     FEATURE_CHECKS.into_iter().try_for_each(|line| cargo(line).run())?;
     signature_vectors()
 }

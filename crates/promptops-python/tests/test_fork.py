@@ -1,0 +1,149 @@
+"""Processes that are forked, after a client was used and before."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+import promptops
+from promptops import PromptOpsClient, blocking
+
+
+def child(work):
+    """Runs work in a forked child; gives its exit code, 1 for an exception, -1 if it hangs."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return -1
+
+
+def test_two_hundred_forks_after_use(filled):
+    client = blocking.PromptOpsClient(**filled)
+    client.get_prompt("greeting")
+    awaited = PromptOpsClient(**filled)
+
+    async def main():
+        return (await awaited.get_prompt("greeting", use_cache=False)).slug
+
+    assert asyncio.run(main()) == "greeting"
+
+    def work():
+        assert client.get_prompt("greeting").slug == "greeting"
+        assert client.get_prompt("greeting", use_cache=False).slug == "greeting"
+        assert asyncio.run(main()) == "greeting"
+
+    forks = 200 if os.environ.get("PROMPTOPS_FAULTS") else 40
+    assert [child(work) for _ in range(forks)] == [0] * forks
+    # And the parent goes on.
+    assert client.get_prompt("greeting", use_cache=False).slug == "greeting"
+
+
+def test_a_child_of_a_child(filled):
+    client = blocking.PromptOpsClient(**filled)
+    client.get_prompt("greeting")
+
+    def work():
+        client.get_prompt("greeting", use_cache=False)
+        assert child(lambda: client.get_prompt("greeting", use_cache=False)) == 0
+
+    assert child(work) == 0
+
+
+def test_a_registry_in_memory_is_told_to_be_gone():
+    client = blocking.PromptOpsClient(base_url="sqlite::memory:")
+    client.list_prompts()
+
+    def work():
+        with pytest.raises(promptops.ConfigError, match="forked"):
+            client.list_prompts()
+
+    assert child(work) == 0
+
+
+def test_what_is_cached_expires_in_a_child_too(filled):
+    client = blocking.PromptOpsClient(**filled, cache={"ttl": 0.2, "stale_while_revalidate": 0})
+    client.get_prompt("greeting")
+
+    def work():
+        client.get_prompt("greeting")
+        time.sleep(0.4)
+        misses = client.get_cache_stats().misses
+        client.get_prompt("greeting")
+        assert client.get_cache_stats().misses == misses + 1
+
+    assert child(work) == 0
+
+
+def fetched(settings):
+    with blocking.PromptOpsClient(**settings) as client:
+        return client.get_prompt("greeting").slug
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing(filled, method):
+    assert fetched(filled) == "greeting"
+    context = multiprocessing.get_context(method)
+    with context.Pool(3) as pool:
+        assert pool.map(fetched, [filled] * 9) == ["greeting"] * 9
+
+
+APPLICATION = """
+import os, promptops
+from promptops import blocking
+
+client = blocking.PromptOpsClient(base_url=os.environ["URL"], api_key=os.environ["KEY"], project=os.environ["PROJECT"])
+client.get_prompt("greeting")
+
+def app(environ, start):
+    slug = client.get_prompt("greeting", use_cache=False).slug
+    start("200 OK", [("content-type", "text/plain")])
+    return [slug.encode()]
+"""
+
+
+def test_gunicorn_with_preload(server, tmp_path):
+    project = tmp_path.name
+    with blocking.PromptOpsClient(base_url=server.url, api_key=server.key, project=project) as client:
+        client.create_prompt({"name": "Greeting", "content": "Hello"})
+    (tmp_path / "application.py").write_text(APPLICATION)
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "--preload", "-w", "3", "-b", f"127.0.0.1:{port}"]
+    environment = {**os.environ, "URL": server.url, "KEY": server.key, "PROJECT": project}
+    process = subprocess.Popen(
+        [*command, "application:app"], cwd=tmp_path, env=environment, stderr=subprocess.PIPE
+    )
+    try:
+        answers, deadline = [], time.monotonic() + 20
+        while len(answers) < 12:
+            assert time.monotonic() < deadline
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+                    answers.append(answer.read())
+            except OSError:
+                time.sleep(0.1)
+        assert answers == [b"greeting"] * 12
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
