@@ -7,8 +7,8 @@ use promptops_telemetry::Flushing;
 use promptops_transport::{CircuitState, Deadline, Pipeline};
 use promptops_types::{
     BatchEntry, CacheStats, ClientConfig, ClientStats, ConfigPatch, Error, ErrorCode, ErrorContext,
-    ModelProvider, NewPrompt, PromptUpdate, PromptVariables, TelemetryConfig, TelemetrySummary,
-    TimeSource, ValidationIssue,
+    ModelProvider, NewPrompt, PromptResponse, PromptUpdate, PromptVariables, TelemetryConfig,
+    TelemetrySummary, TimeSource, ValidationIssue,
 };
 use serde::Serialize;
 
@@ -19,8 +19,9 @@ use crate::observer::Observer;
 use crate::requests::{
     ClearCache, CreatePrompt, DeletePrompt, DiffPrompt, GetModelCompatibility, GetPrompt,
     GetPrompts, Labels, ListModels, ListPrompts, Prefetch, PromptVersions, RemoveLabel,
-    RenderPrompt, SetLabel, UpdatePrompt, ValidatePrompt,
+    RenderPrompt, SetLabel, UpdatePrompt, ValidatePrompt, cached,
 };
+use crate::templates::Templates;
 
 /// Longest time of the last flush.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     direct: Pipeline,
     pub(crate) cache: Cache,
     pub(crate) observer: Observer,
+    templates: Templates,
     time: Arc<dyn TimeSource>,
 }
 
@@ -118,8 +120,9 @@ impl PromptOpsClient {
         let Parts { config, pipeline, direct, cache, observer, time } = parts;
         let project = config.project.clone();
         let settings = ArcSwap::from_pointee(Settings { config: Arc::new(config), pipeline });
-        let (changes, base) = (Mutex::default(), url.base());
-        let inner = Inner { settings, changes, base, project, direct, cache, observer, time };
+        let (changes, base, templates) = (Mutex::default(), url.base(), Templates::default());
+        let inner =
+            Inner { settings, changes, base, project, direct, cache, observer, templates, time };
         let inner = Arc::new(inner);
         #[cfg(feature = "otel")]
         crate::span::observe(Arc::downgrade(&inner));
@@ -278,6 +281,10 @@ impl PromptOpsClient {
         &self.inner.cache
     }
 
+    pub(crate) fn templates(&self) -> &Templates {
+        &self.inner.templates
+    }
+
     pub(crate) fn direct(&self) -> &Pipeline {
         &self.inner.direct
     }
@@ -316,6 +323,19 @@ impl PromptOpsClient {
     /// Fetches a prompt: its latest version unless another is selected.
     pub fn get_prompt(&self, id: impl AsRef<str>) -> GetPrompt {
         GetPrompt::new(self, id.as_ref())
+    }
+
+    /// What the memory of the process has of a prompt, where awaiting [`get_prompt`](Self::get_prompt)
+    /// with the same would give it at once; it counts as such a call. None has no effect. The quickest
+    /// way, for callers that cannot wait here: no request is made.
+    pub fn cached_prompt(
+        &self,
+        id: &str,
+        version: Option<&str>,
+        project: Option<&str>,
+        key: Option<&str>,
+    ) -> Option<Arc<PromptResponse>> {
+        cached(self, id, version, project, key)
     }
 
     /// Fetches a prompt and fills in its variables, here: they do not leave the process.

@@ -17,6 +17,7 @@ mod observer;
 mod operation;
 pub mod requests;
 mod span;
+mod templates;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 mod usage_exporter;

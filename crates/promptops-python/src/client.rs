@@ -76,7 +76,7 @@ fn variables(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Variables> {
         Err(_) => json::object(value),
     };
     let map = read.map_err(|error| invalid(py, "variables", error.value(py).to_string()))?;
-    Variables::from_serialize(&map).map_err(|error| invalid(py, "variables", error.to_string()))
+    Ok(Variables::from(map))
 }
 
 /// One of a few words.
@@ -200,6 +200,12 @@ macro_rules! methods {
                 key: Option<&str>,
                 fallback: Option<&Bound<'_, PyAny>>,
             ) -> PyResult<Object> {
+                if use_cache
+                    && let Some(own) = self.0.own()
+                    && let Some(found) = own.cached_prompt(prompt_id, version, project_id, key)
+                {
+                    return Self::at_once(py, self.0.object(py, found)?);
+                }
                 let rust = self.0.client(py)?;
                 let request = with!(
                     rust.get_prompt(prompt_id).use_cache(use_cache),
@@ -237,7 +243,8 @@ macro_rules! methods {
                 let rust = self.0.client(py)?;
                 let variables = self::variables(py, variables)?;
                 let request = with!(
-                    rust.render_prompt(prompt_id, variables).use_cache(use_cache).strict(strict),
+                    rust.render_prompt(prompt_id, ()).variables(variables).use_cache(use_cache)
+                        .strict(strict),
                     version = version, project = project_id, key = key,
                 );
                 let model_provider = model_provider.map(|it| provider(py, it)).transpose()?;

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use promptops_client::{ClientConfig, PromptOpsClient};
+use promptops_client::{self as client, ClientConfig, PromptOpsClient};
 use pyo3::prelude::*;
 
+use crate::data::PromptResponse;
 use crate::errors::{self, raised};
 use crate::runtime::generation;
 use crate::trace::Traced;
@@ -16,12 +17,18 @@ pub(crate) struct Core {
     born: u64,
     /// Those of children, by generation; only the last one is used.
     forked: Mutex<Vec<(u64, PromptOpsClient)>>,
+    /// Prompts that were given last.
+    objects: [Mutex<Option<Py<PromptResponse>>>; PLACES],
 }
+
+/// So many prompts are kept as objects of Python beyond those that the program holds.
+const PLACES: usize = 64;
 
 impl Core {
     pub(crate) fn new(py: Python<'_>, config: ClientConfig) -> PyResult<Self> {
         let first = build(py, config)?;
-        Ok(Self { first, born: generation(), forked: Mutex::default() })
+        let objects = std::array::from_fn(|_| Mutex::default());
+        Ok(Self { first, born: generation(), forked: Mutex::default(), objects })
     }
 
     /// The client, made anew where this process was forked since.
@@ -30,6 +37,36 @@ impl Core {
             return Ok(self.first.clone());
         }
         self.after_fork(py)
+    }
+
+    /// The client, if this process is the one that made it.
+    #[inline]
+    pub(crate) fn own(&self) -> Option<&PromptOpsClient> {
+        (generation() == self.born).then_some(&self.first)
+    }
+
+    /// A prompt as Python has it: while it is in the cache it is one object, however often it is asked
+    /// for.
+    #[inline]
+    pub(crate) fn object<'py>(
+        &self,
+        py: Python<'py>,
+        prompt: Arc<client::PromptResponse>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let address = Arc::as_ptr(&prompt).addr();
+        let place = &self.objects[(address >> 4 ^ address >> 11) % PLACES];
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(object) = &*place
+            && Arc::ptr_eq(&object.get().0, &prompt)
+        {
+            return Ok(object.bind(py).clone().into_any());
+        }
+        let object = Bound::new(py, PromptResponse(prompt))?;
+        let before = place.replace(object.clone().unbind());
+        drop(place);
+        // It may be the last reference to it, and free a prompt.
+        drop(before);
+        Ok(object.into_any())
     }
 
     #[cold]

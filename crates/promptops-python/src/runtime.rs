@@ -72,7 +72,7 @@ fn start() -> Result<&'static Runtime, Error> {
         return Ok(runtime);
     }
     let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .thread_name("promptops")
         .enable_all()
         .build()

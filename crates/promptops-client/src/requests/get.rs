@@ -140,6 +140,34 @@ impl Got {
     }
 }
 
+/// What the memory of the process has of a prompt, if it may be given as it is.
+pub(crate) fn cached(
+    client: &PromptOpsClient,
+    id: &str,
+    version: Option<&str>,
+    project: Option<&str>,
+    key: Option<&str>,
+) -> Option<Arc<PromptResponse>> {
+    let key = CacheKeyRef {
+        scope: client.cache().scope(),
+        operation: GET_PROMPT.name,
+        prompt: Some(id),
+        project: project.or(client.project()),
+        selector: version,
+        rest: key,
+    };
+    let value = client.cache().fresh(key)?.value::<PromptResponse>().ok()?;
+    let observer = client.observer();
+    observer.hit(observer.draw(), || Observed {
+        prompt: Some(id),
+        project: key.project,
+        version: Some(value.version.as_str()),
+        source: Some(Source::Near),
+        ..Observed::new(GET_PROMPT.name)
+    });
+    Some(value)
+}
+
 impl GetPrompt {
     pub(crate) fn new(client: &PromptOpsClient, id: &str) -> Self {
         let (selection, fallback) = (Selection::default(), None);

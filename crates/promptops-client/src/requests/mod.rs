@@ -24,6 +24,7 @@ pub use compatibility::GetModelCompatibility;
 pub use create::CreatePrompt;
 pub use delete::DeletePrompt;
 pub use diff::DiffPrompt;
+pub(crate) use get::cached;
 pub use get::{GetPrompt, GettingPrompt};
 pub use labels::{Labels, RemoveLabel, SetLabel};
 pub use list::ListPrompts;

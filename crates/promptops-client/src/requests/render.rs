@@ -1,4 +1,4 @@
-use promptops_template::{PromptTemplate, RenderOptions};
+use promptops_template::RenderOptions;
 use promptops_types::{Error, ModelProvider, PromptResponse, PromptVariables, RenderResponse};
 
 use super::get::Got;
@@ -41,6 +41,12 @@ impl RenderPrompt {
     /// Renders the body for any model of a provider.
     pub fn provider(mut self, provider: impl Into<ModelProvider>) -> Self {
         self.provider = Some(provider.into());
+        self
+    }
+
+    /// Takes these variables, as they are, in the place of those given before.
+    pub fn variables(mut self, variables: PromptVariables) -> Self {
+        self.variables = Ok(variables);
         self
     }
 
@@ -103,7 +109,7 @@ fn rendered(
     options: &RenderOptions<'_>,
 ) -> Result<RenderResponse, Error> {
     let started = client.time().monotonic();
-    let rendered = PromptTemplate::parse(&fetched.value)?.render(variables, options)?;
+    let rendered = client.templates().of(&fetched.value)?.render(variables, options)?;
     let took = client.time().monotonic().saturating_sub(started);
     let mut response = rendered.into_response(&fetched.value, took);
     response.cache_hit = fetched.source.is_cache();
