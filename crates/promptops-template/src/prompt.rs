@@ -28,16 +28,47 @@ use crate::{Placeholder, Template, TemplateError, near_match};
 /// ```
 #[derive(Debug, Clone)]
 pub struct PromptTemplate {
-    own: Vec<Part>,
+    own: Parts,
     bodies: Vec<Body>,
 }
+
+/// What is rendered together.
+#[derive(Debug, Clone)]
+struct Parts {
+    all: Vec<Part>,
+    /// The names of their variables, in order of first use.
+    names: Vec<String>,
+}
+
+impl Parts {
+    fn new(all: Vec<Part>) -> Self {
+        let names = distinct(all.iter().flat_map(|part| part.template.variables()));
+        let names = names.into_iter().map(str::to_owned).collect();
+        Self { all, names }
+    }
+
+    /// Whether a variable is used. Few names are compared sooner than they are hashed.
+    fn uses<'n>(&'n self, many: Option<&HashSet<&'n str>>, name: &str) -> bool {
+        match many {
+            Some(names) => names.contains(name),
+            None => self.names.iter().any(|used| used == name),
+        }
+    }
+
+    fn many(&self) -> Option<HashSet<&str>> {
+        (self.names.len() > FEW).then(|| self.names.iter().map(String::as_str).collect())
+    }
+}
+
+/// So many names are few.
+const FEW: usize = 16;
 
 #[derive(Debug, Clone)]
 struct Body {
     /// The provider, always there, and the model it serves.
     model_provider: ModelProvider,
     model_name: Option<String>,
-    parts: Vec<Part>,
+    parts: Parts,
 }
 
 /// One message to be: its role and other fields, and the template of its content.
@@ -125,10 +156,10 @@ impl PromptTemplate {
             bodies.push(Body {
                 model_provider: body.model_provider.clone(),
                 model_name: body.model_name.clone(),
-                parts,
+                parts: Parts::new(parts),
             });
         }
-        Ok(Self { own, bodies })
+        Ok(Self { own: Parts::new(own), bodies })
     }
 
     /// Every placeholder of every template, and which template it is in.
@@ -171,7 +202,7 @@ impl PromptTemplate {
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part> {
-        self.own.iter().chain(self.bodies.iter().flat_map(|body| &body.parts))
+        self.own.all.iter().chain(self.bodies.iter().flat_map(|body| &body.parts.all))
     }
 
     /// Fills in the variables of the body for the model that `options` names.
@@ -186,15 +217,14 @@ impl PromptTemplate {
         options: &RenderOptions<'_>,
     ) -> Result<RenderedPrompt, TemplateError> {
         let (parts, body) = self.choose(options.provider, options.model);
-        let names = distinct(parts.iter().flat_map(|part| part.template.variables()));
-        let used: HashSet<&str> = names.iter().copied().collect();
+        let many = parts.many();
         let unused: Vec<&String> =
-            variables.as_map().keys().filter(|name| !used.contains(name.as_str())).collect();
+            variables.as_map().keys().filter(|name| !parts.uses(many.as_ref(), name)).collect();
 
         let mut issues: Vec<ValidationIssue> = Vec::new();
-        let mut messages = Vec::with_capacity(parts.len());
+        let mut messages = Vec::with_capacity(parts.all.len());
         let mut budget = Budget::default();
-        for part in parts {
+        for part in &parts.all {
             let mut text = String::new();
             match part.template.render_within(variables, &mut text, &mut budget) {
                 Ok(()) => {}
@@ -214,7 +244,8 @@ impl PromptTemplate {
         }
         if options.strict {
             issues.extend(unused.iter().take(MAX_ISSUES).map(|name| {
-                let near = near_match(name, names.iter().copied()).map(str::to_owned);
+                let names = parts.names.iter().map(String::as_str);
+                let near = near_match(name, names).map(str::to_owned);
                 ValidationIssue::new(name.as_str(), "unused_variable", "is not used by the prompt")
                     .suggestion(near)
             }));
@@ -222,15 +253,16 @@ impl PromptTemplate {
         if !issues.is_empty() {
             return Err(TemplateError::Variables(issues));
         }
-        let contents = parts.iter().zip(&messages).filter(|(part, _)| part.is_content);
+        let contents = parts.all.iter().zip(&messages).filter(|(part, _)| part.is_content);
         let contents: Vec<&str> = contents.map(|(_, message)| message.content.as_str()).collect();
         Ok(RenderedPrompt {
             content: contents.join("\n\n"),
             messages,
-            variables_used: names
-                .into_iter()
+            variables_used: parts
+                .names
+                .iter()
                 .filter(|name| variables.contains(name))
-                .map(str::to_owned)
+                .cloned()
                 .collect(),
             unused_variables: unused.into_iter().cloned().collect(),
             body,
@@ -241,7 +273,7 @@ impl PromptTemplate {
         &self,
         provider: Option<&ModelProvider>,
         model: Option<&str>,
-    ) -> (&[Part], BodyChoice) {
+    ) -> (&Parts, BodyChoice) {
         let bodies =
             self.bodies.iter().map(|body| (&body.model_provider, body.model_name.as_deref()));
         let mut choice = BodyChoice::default();

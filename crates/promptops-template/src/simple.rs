@@ -12,7 +12,7 @@
 //! `\{{` is a literal `{{`. Text is scanned once, from left to right, and a value is appended as
 //! it is: nothing that a value holds is ever scanned.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 use crate::Placeholder;
 use crate::error::{CONTENT, MAX_ISSUES, TemplateError};
 use crate::near_match::near_match;
-use crate::placeholder::{PositionCursor, distinct, root};
+use crate::placeholder::{PositionCursor, root};
 use crate::value::{look_up, write_value};
 
 /// A parsed template: the source, and where its literal text and placeholders are.
@@ -31,6 +31,10 @@ use crate::value::{look_up, write_value};
 pub(crate) struct SimpleTemplate {
     source: Arc<str>,
     segments: Vec<Segment>,
+    /// The paths of the placeholders, each once, in order of first use.
+    paths: Vec<Range<usize>>,
+    /// Those of their roots that differ: the names of the variables.
+    roots: Vec<Range<usize>>,
     /// Bytes of literal text: the least a render takes.
     literal_bytes: usize,
 }
@@ -44,14 +48,19 @@ enum Segment {
     Placeholder {
         /// Where the opening braces are.
         at: usize,
-        /// The path, without blanks.
-        path: Range<usize>,
+        /// Which of the paths.
+        path: usize,
     },
 }
+
+/// So many values are looked up before any memory is asked for.
+const IN_PLACE: usize = 16;
 
 impl SimpleTemplate {
     pub(crate) fn parse(source: Arc<str>) -> Self {
         let mut segments = Vec::new();
+        let mut paths: Vec<Range<usize>> = Vec::new();
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
         let mut literal_bytes = 0;
         let mut literal = |segments: &mut Vec<Segment>, range: Range<usize>| {
             if !range.is_empty() {
@@ -72,7 +81,11 @@ impl SimpleTemplate {
                 from = at + 2;
             } else if let Some((path, end)) = placeholder(&source, at + 2) {
                 literal(&mut segments, literal_start..at);
-                segments.push(Segment::Placeholder { at, path });
+                let number = *numbers.entry(&source[path.clone()]).or_insert_with(|| {
+                    paths.push(path);
+                    paths.len() - 1
+                });
+                segments.push(Segment::Placeholder { at, path: number });
                 literal_start = end;
                 from = end;
             } else {
@@ -80,7 +93,14 @@ impl SimpleTemplate {
             }
         }
         literal(&mut segments, literal_start..source.len());
-        Self { source, segments, literal_bytes }
+        let mut seen = HashSet::new();
+        let roots = paths.iter().map(|path| {
+            let root = root(&source[path.clone()]);
+            path.start..path.start + root.len()
+        });
+        let roots = roots.filter(|range| seen.insert(&source[range.clone()])).collect();
+        drop((numbers, seen));
+        Self { source, segments, paths, roots, literal_bytes }
     }
 
     pub(crate) fn source(&self) -> &str {
@@ -89,20 +109,24 @@ impl SimpleTemplate {
 
     pub(crate) fn placeholders(&self) -> impl Iterator<Item = Placeholder<'_>> {
         let mut cursor = PositionCursor::new(&self.source);
-        self.paths().map(move |(at, path)| Placeholder::new(path, cursor.advance(at)))
+        self.places().map(move |(at, path)| Placeholder::new(path, cursor.advance(at)))
     }
 
     /// Root names in order of first use.
     pub(crate) fn variables(&self) -> Vec<&str> {
-        distinct(self.paths().map(|(_, path)| root(path)))
+        self.roots.iter().map(|root| &self.source[root.clone()]).collect()
     }
 
     /// Where each placeholder is, and its path.
-    fn paths(&self) -> impl Iterator<Item = (usize, &str)> {
+    fn places(&self) -> impl Iterator<Item = (usize, &str)> {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::Literal(_) => None,
-            Segment::Placeholder { at, path } => Some((*at, &self.source[path.clone()])),
+            Segment::Placeholder { at, path } => Some((*at, self.path(*path))),
         })
+    }
+
+    fn path(&self, number: usize) -> &str {
+        &self.source[self.paths[number].clone()]
     }
 
     pub(crate) fn render_into(
@@ -111,6 +135,20 @@ impl SimpleTemplate {
         out: &mut String,
         max_bytes: usize,
     ) -> Result<(), TemplateError> {
+        let mut in_place = [None; IN_PLACE];
+        let mut elsewhere = Vec::new();
+        let values: &mut [Option<&Value>] = if self.paths.len() <= IN_PLACE {
+            &mut in_place[..self.paths.len()]
+        } else {
+            elsewhere.resize(self.paths.len(), None);
+            &mut elsewhere
+        };
+        for (number, value) in values.iter_mut().enumerate() {
+            *value = look_up(variables, self.path(number));
+            if value.is_none() {
+                return Err(TemplateError::Variables(self.missing(variables)));
+            }
+        }
         let start = out.len();
         // Values are mostly short: an eighth more than the text seldom has to grow.
         out.reserve(self.literal_bytes + self.literal_bytes / 8 + 64);
@@ -118,11 +156,9 @@ impl SimpleTemplate {
             match segment {
                 Segment::Literal(range) => out.push_str(&self.source[range.clone()]),
                 Segment::Placeholder { path, .. } => {
-                    let Some(value) = look_up(variables, &self.source[path.clone()]) else {
-                        out.truncate(start);
-                        return Err(TemplateError::Variables(self.missing(variables)));
-                    };
-                    write_value(value, out);
+                    if let Some(value) = values[*path] {
+                        write_value(value, out);
+                    }
                     if out.len() - start > max_bytes {
                         out.truncate(start);
                         return Err(TemplateError::too_large());
@@ -264,7 +300,7 @@ mod tests {
                     Segment::Literal(range) => rebuilt.push_str(&source[range.clone()]),
                     Segment::Placeholder { at, path } => {
                         let (_, end) = placeholder(&source, at + 2).unwrap();
-                        prop_assert!(source[*at..end].contains(&source[path.clone()]));
+                        prop_assert!(source[*at..end].contains(template.path(*path)));
                         rebuilt.push_str(&source[*at..end]);
                     }
                 }
