@@ -26,6 +26,7 @@ const PLACES: usize = 64;
 
 impl Core {
     pub(crate) fn new(py: Python<'_>, config: ClientConfig) -> PyResult<Self> {
+        crate::logging::begin();
         let first = build(py, config)?;
         let objects = std::array::from_fn(|_| Mutex::default());
         Ok(Self { first, born: generation(), forked: Mutex::default(), objects })

@@ -74,7 +74,7 @@ const CRATES: &[Crate] = &[
     },
     Crate {
         name: "promptops-python",
-        may_use: &["promptops-types", "promptops-client"],
+        may_use: &["promptops-types", "promptops-client", "promptops-cli"],
         never: "it converts and calls, and has no logic of its own",
     },
 ];

@@ -6,6 +6,8 @@ from ._enums import ModelProvider
 
 __version__: str
 
+def run_command(arguments: List[str]) -> int: ...
+
 _T = TypeVar("_T", bound="_Data")
 
 class _Data:
