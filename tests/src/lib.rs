@@ -79,3 +79,11 @@ pub mod observability {}
 /// The chapter `providers.md`.
 #[doc = include_str!("../../docs/src/providers.md")]
 pub mod providers {}
+
+/// The chapter `python/index.md`.
+#[doc = include_str!("../../docs/src/python/index.md")]
+pub mod python {}
+
+/// The chapter `python/reference.md`.
+#[doc = include_str!("../../docs/src/python/reference.md")]
+pub mod python_reference {}

@@ -2,7 +2,7 @@
 
 use crate::command::cargo;
 use crate::table::Table;
-use crate::{Outcome, programs};
+use crate::{Outcome, programs, wheel};
 
 /// Rows of the table of faults and attacks; those without a test are told.
 const ROWS: std::ops::RangeInclusive<u32> = 1..=40;
@@ -24,8 +24,10 @@ pub(crate) fn long() -> Outcome {
 fn table(size: &'static str) -> Outcome {
     programs::require()?;
     cargo("build --release -p promptops-cli").run()?;
+    let forks = wheel::forks()?;
     let mut table = Table::new(COLUMNS);
     let outcome = table.run(cargo(LINE).env("PROMPTOPS_FAULTS", size));
+    let outcome = table.run(forks).and(outcome);
     table.sort();
     table.print();
     let without = ROWS.map(|row| row.to_string()).filter(|row| !table.has(row));

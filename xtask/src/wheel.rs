@@ -27,6 +27,15 @@ pub(crate) fn test() -> Outcome {
     program(&python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", &tests]).run()
 }
 
+/// The tests of processes that fork, which say what they measured.
+pub(crate) fn forks() -> Result<CommandLine, String> {
+    build(&FOR_TESTS, &[])?;
+    cargo("build -p promptops-cli").run()?;
+    let python = format!("{}/bin/python", FOR_TESTS.folder);
+    let tests = format!("{PACKAGE}/tests/test_fork.py");
+    Ok(program(&python, ["-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", &tests]))
+}
+
 /// What measures the package beside its peers; the wheel is built as it is published.
 pub(crate) fn bench() -> Result<CommandLine, String> {
     build(&FOR_BENCHES, &["--release"])?;

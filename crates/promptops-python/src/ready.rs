@@ -3,6 +3,8 @@
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
@@ -17,14 +19,24 @@ struct Ready {
     value: *mut ffi::PyObject,
 }
 
+/// The memory of one that is no more, for the next: most hits are awaited and gone before another comes.
+static KEPT: AtomicPtr<ffi::PyObject> = AtomicPtr::new(ptr::null_mut());
+
 /// An awaitable that gives `value` at once.
 #[expect(unsafe_code, reason = "PyO3 has no classes with `am_send`")]
 pub(crate) fn ready<'py>(py: Python<'py>, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let class = class(py)?.as_ptr().cast::<ffi::PyTypeObject>();
     // SAFETY: `class` is the type made below, whose instances are `Ready`s; the allocation is checked
-    // before it is written to. `PyType_GenericAlloc` gives a new reference, and zeroes.
+    // before it is written to. `PyType_GenericAlloc` gives a new reference, and zeroes; what was kept
+    // by `dealloc` is memory of the same size that nobody else has, and `PyObject_Init` makes an object
+    // of it, with a reference to its type.
     unsafe {
-        let object = ffi::PyType_GenericAlloc(class, 0);
+        let kept = KEPT.swap(ptr::null_mut(), AcqRel);
+        let object = if kept.is_null() {
+            ffi::PyType_GenericAlloc(class, 0)
+        } else {
+            ffi::PyObject_Init(kept, class)
+        };
         if object.is_null() {
             return Err(PyErr::fetch(py));
         }
@@ -151,7 +163,10 @@ unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
     unsafe {
         drop_value(object);
         let class = ffi::Py_TYPE(object);
-        ffi::PyObject_Free(object.cast::<c_void>());
+        let is_kept = KEPT.compare_exchange(ptr::null_mut(), object, AcqRel, Acquire);
+        if is_kept.is_err() {
+            ffi::PyObject_Free(object.cast::<c_void>());
+        }
         ffi::Py_DECREF(class.cast::<ffi::PyObject>());
     }
 }

@@ -119,6 +119,50 @@ def test_rich_shows_them(filled):
         assert "slug='greeting'" in console.export_text()
 
 
+def test_the_openai_package_takes_a_render_as_it_is():
+    import http.server
+    import threading
+
+    import openai
+
+    seen = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            seen.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            message = {"role": "assistant", "content": "Hi!"}
+            choice = {"index": 0, "finish_reason": "stop", "message": message}
+            answer = {"id": "x", "object": "chat.completion", "created": 0, "model": "m"}
+            body = json.dumps({**answer, "choices": [choice]}).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    model = openai.OpenAI(api_key="k", base_url=f"http://127.0.0.1:{server.server_port}/v1")
+    with blocking.PromptOpsClient(base_url="sqlite::memory:") as client:
+        client.create_prompt(
+            {
+                "name": "Chat",
+                "messages": [
+                    {"role": "system", "content": "Be brief."},
+                    {"role": "user", "content": "Greet {{ name }}."},
+                ],
+            }
+        )
+        rendered = client.render_prompt("chat", {"name": "Ann"})
+    answer = model.chat.completions.create(model="gpt-4", **rendered.to_openai())
+    server.shutdown()
+    assert answer.choices[0].message.content == "Hi!"
+    assert seen[0]["messages"] == rendered.to_openai()["messages"]
+
+
 def test_renders_go_to_providers(filled):
     async def main():
         async with promptops.PromptOpsClient(**filled) as client:
