@@ -14,8 +14,8 @@ use promptops_transport::{
     Deadline, Idempotent, RetryRule, Transport, TransportError, TransportErrorKind,
 };
 use promptops_types::{Error, ErrorCode, ErrorContext, ModelRef, PromptResponse};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::PromptOpsClient;
 use crate::cache::Cacheable;
@@ -23,6 +23,7 @@ use crate::decode::{Origin, attempts, decode, told_request_id, undecodable};
 use crate::observer::Call as Observed;
 use crate::operation::{Operation, Repeat};
 use crate::span::CallSpan;
+use crate::written::{Written, named};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -79,62 +80,6 @@ pub(crate) struct Answer<T> {
     pub(crate) data: T,
     response: Response<Bytes>,
     request_id: String,
-}
-
-/// A write under way. However it ends, what it may have changed is forgotten.
-struct Written {
-    client: PromptOpsClient,
-    /// What the prompt is called, as far as it is known.
-    names: Vec<String>,
-    is_forgotten: bool,
-}
-
-impl Written {
-    fn new(client: &PromptOpsClient, call: &Call) -> Self {
-        let mut names: Vec<String> = call.prompt_id.iter().cloned().collect();
-        names.extend(call.body.iter().flat_map(|body| named(body)));
-        Self { client: client.clone(), names, is_forgotten: false }
-    }
-
-    async fn forget(mut self) {
-        self.names.sort_unstable();
-        self.names.dedup();
-        self.client.cache().forget_written(&self.names).await;
-        self.is_forgotten = true;
-    }
-}
-
-impl Drop for Written {
-    /// The call was dropped: nobody waits for the answer, but it may have been carried out.
-    fn drop(&mut self) {
-        if self.is_forgotten {
-            return;
-        }
-        self.client.cache().forget_written_near(&self.names);
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let (client, names) = (self.client.clone(), std::mem::take(&mut self.names));
-            runtime.spawn(async move { client.cache().forget_written(&names).await });
-        }
-    }
-}
-
-/// What a prompt is called in a request or an answer: its id and its slug.
-fn named(body: &[u8]) -> Vec<String> {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Named {
-        id: Option<String>,
-        slug: Option<String>,
-        data: Option<Box<Named>>,
-    }
-
-    let mut names = Vec::new();
-    let mut level = serde_json::from_slice::<Named>(body).ok();
-    while let Some(Named { id, slug, data }) = level {
-        names.extend(id.into_iter().chain(slug));
-        level = data.map(|data| *data);
-    }
-    names
 }
 
 impl Answer<PromptResponse> {
@@ -376,9 +321,13 @@ impl Call {
             return Err(self.no_such_thing(segment));
         }
         let id = uuid::Uuid::new_v4().to_string();
-        let request = self.request(client, deadline, &id)?;
         let settings = client.settings();
-        let written = self.operation.writes().then(|| Written::new(client, self));
+        // Before the body goes into the request.
+        let written = self
+            .operation
+            .writes()
+            .then(|| Written::new(client, self.prompt_id.as_deref(), self.body.as_deref()));
+        let request = self.request(client, deadline, &id)?;
         let (prompt, project) = (self.prompt_id.as_deref(), self.project.as_deref());
         let span = CallSpan::start(self.operation.name, prompt, project);
         let pipeline = if self.is_direct { client.direct() } else { &settings.pipeline };
@@ -389,7 +338,7 @@ impl Call {
         };
         self.sent.fetch_add(attempts, Relaxed);
         if let Some(mut written) = written {
-            written.names.extend(sent.iter().flat_map(|response| named(response.body())));
+            written.add(sent.iter().flat_map(|response| named(response.body())));
             written.forget().await;
         }
         match sent {

@@ -22,6 +22,7 @@ mod templates;
 pub mod test_util;
 mod usage_exporter;
 mod weight;
+mod written;
 
 pub use builder::ClientBuilder;
 pub use client::PromptOpsClient;

@@ -28,7 +28,13 @@ pub(super) fn check(files: &[File]) -> Vec<Finding> {
 
 fn package(manifest: &File, entries: &[Entry]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if !entries.iter().any(|entry| entry.path == "lints.workspace" && entry.value == "true") {
+    let has = |path: &str, value: &str| {
+        entries.iter().any(|entry| entry.path == path && entry.value == value)
+    };
+    // The Python package allows what is unsafe where a reason stands beside it; nothing else does.
+    let is_exempt = manifest.path == "crates/promptops-python/Cargo.toml"
+        && has("lints.rust.unsafe_code", "\"deny\"");
+    if !has("lints.workspace", "true") && !is_exempt {
         findings.push(manifest.finding(1, "add `[lints]` with `workspace = true`"));
     }
     if !entries.iter().any(|entry| entry.path == "package.description") {

@@ -106,6 +106,10 @@ impl Rates {
         Ok(Self { local: Local::new(time), shared })
     }
 
+    #[cfg_attr(
+        not(feature = "redis"),
+        expect(clippy::unused_async, reason = "Redis is waited for")
+    )]
     async fn ask(&self, key: &ApiKey) -> Asked {
         let limits = Limits::of(key);
         #[cfg(feature = "redis")]
