@@ -19,7 +19,11 @@ client = PromptOpsClient(base_url=url or f"sqlite:{tempfile.mkdtemp()}/prompts.d
 if url is None:
     client.create_prompt({"name": "Greeting", "content": "Hello {{ name }}!"})
 
-app = Celery("prompts", broker=os.environ.get("BROKER", "memory://"), backend="cache+memory://")
+app = Celery(
+    "prompts",
+    broker=os.environ.get("CELERY_BROKER_URL", "memory://"),
+    backend=os.environ.get("CELERY_RESULT_BACKEND", "cache+memory://"),
+)
 
 
 @app.task  # type: ignore[untyped-decorator]
