@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use promptops_client::Error;
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyTypeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 use tokio::task::AbortHandle;
@@ -27,6 +28,8 @@ type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 enum State {
     /// Not awaited yet.
     Begun(Running),
+    /// What it was asked with is wrong, as whoever awaits it is told.
+    Refused(PyErr),
     /// It runs; the future of the loop, as an iterator, ends when it has.
     Waiting(Waiting),
     Ended,
@@ -64,6 +67,11 @@ impl Call {
         Self(Mutex::new(State::Begun(Box::pin(running))))
     }
 
+    /// A coroutine that fails once it is awaited.
+    pub(crate) fn refused(error: PyErr) -> Self {
+        Self(Mutex::new(State::Refused(error)))
+    }
+
     fn replace(&self, state: State) -> State {
         let mut held = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         std::mem::replace(&mut held, state)
@@ -72,8 +80,8 @@ impl Call {
     fn begin(py: Python<'_>, running: Running) -> PyResult<Waiting> {
         let runtime = runtime().map_err(|error| raised(py, &error))?;
         let hub = Hub::of_running_loop(py)?;
+        let running = trace::scoped(py, running)?;
         let (number, future) = hub.get().wait(py)?;
-        let running = trace::scoped(py, running);
         let task = {
             let hub = hub.get().sender();
             runtime.spawn(async move {
@@ -97,6 +105,23 @@ impl Drop for Call {
 
 #[pymethods]
 impl Call {
+    /// A task that nobody ends is a circle: it holds this, which holds the loop's future, which holds the
+    /// task.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Ok(state) = self.0.try_lock()
+            && let State::Waiting(waiting) = &*state
+        {
+            visit.call(&waiting.iterator)?;
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        if let State::Waiting(waiting) = self.replace(State::Ended) {
+            waiting.abandon();
+        }
+    }
+
     fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
         slf
     }
@@ -114,6 +139,7 @@ impl Call {
         let _ = value;
         let waiting = match self.replace(State::Ended) {
             State::Begun(running) => Self::begin(py, running)?,
+            State::Refused(error) => return Err(error),
             State::Waiting(waiting) => waiting,
             State::Ended => {
                 let message = "cannot reuse already awaited coroutine";
@@ -136,9 +162,11 @@ impl Call {
                 waiting.abandon();
                 waiting.iterator.call_method1(py, "throw", arguments)
             }
-            State::Begun(_) | State::Ended => match thrown(arguments.as_any()) {
-                Ok(error) | Err(error) => Err(error),
-            },
+            State::Begun(_) | State::Refused(_) | State::Ended => {
+                match thrown(arguments.as_any()) {
+                    Ok(error) | Err(error) => Err(error),
+                }
+            }
         }
     }
 

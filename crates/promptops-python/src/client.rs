@@ -2,14 +2,15 @@
 //! how its answer is converted; the two differ in how they wait.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use promptops_client as client;
 use promptops_client::{
     ModelProvider, NewPrompt, PromptUpdate, PromptVariables as Variables, SortBy, SortOrder,
 };
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -17,16 +18,14 @@ use crate::call::Call;
 use crate::config::{self, Given};
 use crate::core::Core;
 use crate::data::{
-    CacheStats, ClientStats, HealthStatus, ModelInfo, PromptResponse, RenderResponse,
-    TelemetrySummary,
+    CacheStats, ClientStats, HealthStatus, ModelInfo, Object, PromptResponse, RenderResponse,
+    TelemetrySummary, flag,
 };
-use crate::errors::{invalid, raised};
+use crate::errors::{invalid, raised, unreadable};
 use crate::json;
 use crate::ready::ready;
 use crate::runtime::runtime;
 use crate::variables::PromptVariables;
-
-type Object = Py<PyAny>;
 
 /// A list of what there is a class for.
 macro_rules! list_of {
@@ -45,19 +44,17 @@ fn prompt(py: Python<'_>, prompt: Arc<client::PromptResponse>) -> PyResult<Objec
     Ok(Bound::new(py, PromptResponse(prompt))?.into_any().unbind())
 }
 
-fn flag(py: Python<'_>, yes: bool) -> PyResult<Object> {
-    Ok(pyo3::types::PyBool::new(py, yes).to_owned().into_any().unbind())
-}
-
 fn nothing(py: Python<'_>, (): ()) -> PyResult<Object> {
     Ok(py.None())
 }
 
 /// A member of ModelProvider, or its name.
 fn provider(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<ModelProvider> {
-    let text =
-        if value.is_instance_of::<PyString>() { value.clone() } else { value.getattr("value")? };
-    let text = text.extract::<String>();
+    let text = if value.is_instance_of::<PyString>() {
+        value.extract::<String>()
+    } else {
+        value.getattr("value").and_then(|value| value.extract())
+    };
     text.map(ModelProvider::from).map_err(|_| {
         invalid(py, "model_provider", "is no ModelProvider and no name of one".to_owned())
     })
@@ -66,7 +63,7 @@ fn provider(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<ModelProvider>
 /// The data of a write: a dict, or anything that has `to_dict` or `model_dump`.
 fn data<T: DeserializeOwned>(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<T> {
     let wrong = |reason: String| invalid(py, "prompt_data", reason);
-    let fields = json::object(value).map_err(|error| wrong(error.value(py).to_string()))?;
+    let fields = json::object(value).map_err(|error| unreadable(py, "prompt_data", error))?;
     serde_json::from_value(Value::Object(fields)).map_err(|error| wrong(error.to_string()))
 }
 
@@ -75,7 +72,7 @@ fn variables(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Variables> {
         Ok(variables) => json::object(variables.borrow().dict(py).as_any()),
         Err(_) => json::object(value),
     };
-    let map = read.map_err(|error| invalid(py, "variables", error.value(py).to_string()))?;
+    let map = read.map_err(|error| unreadable(py, "variables", error))?;
     Ok(Variables::from(map))
 }
 
@@ -98,11 +95,11 @@ macro_rules! with {
 
 /// A client for asyncio.
 #[pyclass(module = "promptops", name = "PromptOpsClient", subclass, weakref, frozen)]
-pub(crate) struct AsyncClient(Core);
+pub(crate) struct AsyncClient(OnceLock<Core>);
 
 /// A client whose calls block, with the interpreter free for other threads.
 #[pyclass(module = "promptops.blocking", name = "PromptOpsClient", subclass, weakref, frozen)]
-pub(crate) struct BlockingClient(Core);
+pub(crate) struct BlockingClient(OnceLock<Core>);
 
 impl AsyncClient {
     fn finish<T: Send + 'static>(
@@ -116,6 +113,14 @@ impl AsyncClient {
     fn at_once(py: Python<'_>, value: Bound<'_, PyAny>) -> PyResult<Object> {
         Ok(ready(py, value)?.unbind())
     }
+
+    /// What is wrong with a call is told where it is awaited, as it is of any coroutine.
+    fn coroutine(py: Python<'_>, call: impl FnOnce() -> PyResult<Object>) -> PyResult<Object> {
+        match call() {
+            Ok(awaitable) => Ok(awaitable),
+            Err(error) => Ok(Bound::new(py, Call::refused(error))?.into_any().unbind()),
+        }
+    }
 }
 
 impl BlockingClient {
@@ -125,7 +130,7 @@ impl BlockingClient {
         convert: impl FnOnce(Python<'_>, T) -> PyResult<Object> + Send + 'static,
     ) -> PyResult<Object> {
         let runtime = runtime().map_err(|error| raised(py, &error))?;
-        let future = crate::trace::scoped(py, Box::pin(future));
+        let future = crate::trace::scoped(py, Box::pin(future))?;
         let (tell, told) = std::sync::mpsc::sync_channel(1);
         let task = runtime.spawn(async move {
             let _ = tell.send(future.await);
@@ -148,7 +153,7 @@ impl BlockingClient {
                 }
                 Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
                     let reason = "the call ended without an answer: this is a bug of promptops";
-                    return Err(pyo3::exceptions::PyRuntimeError::new_err(reason));
+                    return Err(PyRuntimeError::new_err(reason));
                 }
             }
         }
@@ -156,6 +161,10 @@ impl BlockingClient {
 
     fn at_once(_: Python<'_>, value: Bound<'_, PyAny>) -> PyResult<Object> {
         Ok(value.unbind())
+    }
+
+    fn coroutine(_: Python<'_>, call: impl FnOnce() -> PyResult<Object>) -> PyResult<Object> {
+        call()
     }
 }
 
@@ -165,12 +174,32 @@ const SIGNALS: std::time::Duration = std::time::Duration::from_millis(100);
 /// The methods of the document, in its order, with its parameters and defaults.
 macro_rules! methods {
     ($class:ident { $($more:tt)* }) => {
+        impl $class {
+            fn core(&self) -> PyResult<&Core> {
+                self.0.get().ok_or_else(|| {
+                    let reason = "this client was not initialised: an initialiser of a subclass calls \
+                                  super().__init__(...)";
+                    PyRuntimeError::new_err(reason)
+                })
+            }
+        }
+
         #[pymethods]
         impl $class {
+            /// A subclass has an initialiser of its own, whose arguments these are.
             #[new]
+            #[pyo3(signature = (*_arguments, **_named), text_signature = "(config=None, base_url=None, api_key=None, timeout=None, cache=None, telemetry=None, *, secret_key=None, project=None, retry=None)")]
+            fn new(
+                _arguments: &Bound<'_, PyTuple>,
+                _named: Option<&Bound<'_, PyDict>>,
+            ) -> Self {
+                Self(OnceLock::new())
+            }
+
             #[pyo3(signature = (config = None, base_url = None, api_key = None, timeout = None, cache = None, telemetry = None, *, secret_key = None, project = None, retry = None))]
             #[expect(clippy::too_many_arguments, reason = "the document's, by name")]
-            fn new(
+            fn __init__(
+                &self,
                 py: Python<'_>,
                 config: Option<&Bound<'_, PyAny>>,
                 base_url: Option<String>,
@@ -181,11 +210,12 @@ macro_rules! methods {
                 secret_key: Option<String>,
                 project: Option<String>,
                 retry: Option<&Bound<'_, PyAny>>,
-            ) -> PyResult<Self> {
+            ) -> PyResult<()> {
                 let given = Given {
                     config, base_url, api_key, timeout, cache, telemetry, secret_key, project, retry,
                 };
-                Ok(Self(Core::new(py, config::settings(py, given)?)?))
+                let core = Core::new(py, config::settings(py, given)?)?;
+                self.0.set(core).map_err(|_| PyRuntimeError::new_err("a client is initialised once"))
             }
 
             #[pyo3(signature = (prompt_id, version = None, use_cache = true, project_id = None, *, key = None, fallback = None))]
@@ -200,28 +230,31 @@ macro_rules! methods {
                 key: Option<&str>,
                 fallback: Option<&Bound<'_, PyAny>>,
             ) -> PyResult<Object> {
+                let core = self.core()?;
                 if use_cache
-                    && let Some(own) = self.0.own()
+                    && let Some(own) = core.own()
                     && let Some(found) = own.cached_prompt(prompt_id, version, project_id, key)
                 {
-                    return Self::at_once(py, self.0.object(py, found)?);
+                    return Self::at_once(py, core.object(py, found)?);
                 }
-                let rust = self.0.client(py)?;
-                let request = with!(
-                    rust.get_prompt(prompt_id).use_cache(use_cache),
-                    version = version, project = project_id, key = key,
-                );
-                let request = match fallback {
-                    Some(fallback) => request.fallback(self::fallback(py, fallback)?),
-                    None => request,
-                };
-                match request.at_once() {
-                    Ok(found) => {
-                        let found = found.map_err(|error| raised(py, &error))?;
-                        Self::at_once(py, Bound::new(py, PromptResponse(found))?.into_any())
+                Self::coroutine(py, || {
+                    let rust = self.core()?.client(py)?;
+                    let request = with!(
+                        rust.get_prompt(prompt_id).use_cache(use_cache),
+                        version = version, project = project_id, key = key,
+                    );
+                    let request = match fallback {
+                        Some(fallback) => request.fallback(self::fallback(py, fallback)?),
+                        None => request,
+                    };
+                    match request.at_once() {
+                        Ok(found) => {
+                            let found = found.map_err(|error| raised(py, &error))?;
+                            Self::at_once(py, Bound::new(py, PromptResponse(found))?.into_any())
+                        }
+                        Err(begun) => Self::finish(py, begun, prompt),
                     }
-                    Err(begun) => Self::finish(py, begun, prompt),
-                }
+                })
             }
 
             #[pyo3(signature = (prompt_id, variables, version = None, model_provider = None, model_name = None, use_cache = true, project_id = None, *, strict = false, key = None, fallback = None))]
@@ -240,37 +273,39 @@ macro_rules! methods {
                 key: Option<&str>,
                 fallback: Option<&Bound<'_, PyAny>>,
             ) -> PyResult<Object> {
-                let rust = self.0.client(py)?;
-                let variables = self::variables(py, variables)?;
-                let request = with!(
-                    rust.render_prompt(prompt_id, ()).variables(variables).use_cache(use_cache)
-                        .strict(strict),
-                    version = version, project = project_id, key = key,
-                );
-                let model_provider = model_provider.map(|it| provider(py, it)).transpose()?;
-                let request = match (model_provider, model_name) {
-                    (Some(provider), Some(name)) => request.model(provider, name),
-                    (Some(provider), None) => request.provider(provider),
-                    (None, Some(_)) => {
-                        let reason = "is needed beside model_name".to_owned();
-                        return Err(invalid(py, "model_provider", reason));
+                Self::coroutine(py, || {
+                    let rust = self.core()?.client(py)?;
+                    let variables = self::variables(py, variables)?;
+                    let request = with!(
+                        rust.render_prompt(prompt_id, ()).variables(variables).use_cache(use_cache)
+                            .strict(strict),
+                        version = version, project = project_id, key = key,
+                    );
+                    let model_provider = model_provider.map(|it| provider(py, it)).transpose()?;
+                    let request = match (model_provider, model_name) {
+                        (Some(provider), Some(name)) => request.model(provider, name),
+                        (Some(provider), None) => request.provider(provider),
+                        (None, Some(_)) => {
+                            let reason = "is needed beside model_name".to_owned();
+                            return Err(invalid(py, "model_provider", reason));
+                        }
+                        (None, None) => request,
+                    };
+                    let request = match fallback {
+                        Some(fallback) => request.fallback(self::fallback(py, fallback)?),
+                        None => request,
+                    };
+                    let made = |py: Python<'_>, render: client::RenderResponse| -> PyResult<Object> {
+                        Ok(Bound::new(py, RenderResponse(render.into()))?.into_any().unbind())
+                    };
+                    match request.at_once() {
+                        Some(render) => {
+                            let render = render.map_err(|error| raised(py, &error))?;
+                            Self::at_once(py, made(py, render)?.into_bound(py))
+                        }
+                        None => Self::finish(py, request.into_future(), made),
                     }
-                    (None, None) => request,
-                };
-                let request = match fallback {
-                    Some(fallback) => request.fallback(self::fallback(py, fallback)?),
-                    None => request,
-                };
-                let made = |py: Python<'_>, render: client::RenderResponse| -> PyResult<Object> {
-                    Ok(Bound::new(py, RenderResponse(render.into()))?.into_any().unbind())
-                };
-                match request.at_once() {
-                    Some(render) => {
-                        let render = render.map_err(|error| raised(py, &error))?;
-                        Self::at_once(py, made(py, render)?.into_bound(py))
-                    }
-                    None => Self::finish(py, request.into_future(), made),
-                }
+                })
             }
 
             #[pyo3(signature = (module_id = None, skip = 0, limit = 100, sort_by = "created_at", sort_order = "desc", use_cache = true, project_id = None, *, query = None, tags = None))]
@@ -288,13 +323,15 @@ macro_rules! methods {
                 query: Option<&str>,
                 tags: Option<Vec<String>>,
             ) -> PyResult<Object> {
-                let request = with!(
-                    self.0.client(py)?.list_prompts().skip(skip).limit(limit).use_cache(use_cache)
-                        .sort_by(word::<SortBy>(py, "sort_by", sort_by)?)
-                        .sort_order(word::<SortOrder>(py, "sort_order", sort_order)?),
-                    module = module_id, project = project_id, query = query, tags = tags,
-                );
-                Self::finish(py, request.into_future(), list_of!(PromptResponse))
+                Self::coroutine(py, || {
+                    let request = with!(
+                        self.core()?.client(py)?.list_prompts().skip(skip).limit(limit).use_cache(use_cache)
+                            .sort_by(word::<SortBy>(py, "sort_by", sort_by)?)
+                            .sort_order(word::<SortOrder>(py, "sort_order", sort_order)?),
+                        module = module_id, project = project_id, query = query, tags = tags,
+                    );
+                    Self::finish(py, request.into_future(), list_of!(PromptResponse))
+                })
             }
 
             #[pyo3(signature = (prompt_data, project_id = None, *, idempotency_key = None))]
@@ -305,12 +342,14 @@ macro_rules! methods {
                 project_id: Option<&str>,
                 idempotency_key: Option<&str>,
             ) -> PyResult<Object> {
-                let new: NewPrompt = data(py, prompt_data)?;
-                let request = with!(
-                    self.0.client(py)?.create_prompt(new),
-                    project = project_id, idempotency_key = idempotency_key,
-                );
-                Self::finish(py, request.into_future(), prompt)
+                Self::coroutine(py, || {
+                    let new: NewPrompt = data(py, prompt_data)?;
+                    let request = with!(
+                        self.core()?.client(py)?.create_prompt(new),
+                        project = project_id, idempotency_key = idempotency_key,
+                    );
+                    Self::finish(py, request.into_future(), prompt)
+                })
             }
 
             #[pyo3(signature = (prompt_id, prompt_data, version = None, project_id = None, *, bump = None, message = None, force = false, idempotency_key = None))]
@@ -327,14 +366,16 @@ macro_rules! methods {
                 force: bool,
                 idempotency_key: Option<&str>,
             ) -> PyResult<Object> {
-                let update: PromptUpdate = data(py, prompt_data)?;
-                let bump = bump.map(|bump| word::<client::Bump>(py, "bump", bump)).transpose()?;
-                let request = with!(
-                    self.0.client(py)?.update_prompt(prompt_id, update).force(force),
-                    version = version, project = project_id, bump = bump, message = message,
-                    idempotency_key = idempotency_key,
-                );
-                Self::finish(py, request.into_future(), prompt)
+                Self::coroutine(py, || {
+                    let update: PromptUpdate = data(py, prompt_data)?;
+                    let bump = bump.map(|bump| word::<client::Bump>(py, "bump", bump)).transpose()?;
+                    let request = with!(
+                        self.core()?.client(py)?.update_prompt(prompt_id, update).force(force),
+                        version = version, project = project_id, bump = bump, message = message,
+                        idempotency_key = idempotency_key,
+                    );
+                    Self::finish(py, request.into_future(), prompt)
+                })
             }
 
             #[pyo3(signature = (prompt_id, version = None, project_id = None, *, force = false))]
@@ -346,11 +387,13 @@ macro_rules! methods {
                 project_id: Option<&str>,
                 force: bool,
             ) -> PyResult<Object> {
-                let request = with!(
-                    self.0.client(py)?.delete_prompt(prompt_id).force(force),
-                    version = version, project = project_id,
-                );
-                Self::finish(py, request.into_future(), flag)
+                Self::coroutine(py, || {
+                    let request = with!(
+                        self.core()?.client(py)?.delete_prompt(prompt_id).force(force),
+                        version = version, project = project_id,
+                    );
+                    Self::finish(py, request.into_future(), flag)
+                })
             }
 
             #[pyo3(signature = (prompt_id, version = None, project_id = None))]
@@ -361,11 +404,13 @@ macro_rules! methods {
                 version: Option<&str>,
                 project_id: Option<&str>,
             ) -> PyResult<Object> {
-                let request = with!(
-                    self.0.client(py)?.validate_prompt(prompt_id),
-                    version = version, project = project_id,
-                );
-                Self::finish(py, request.into_future(), flag)
+                Self::coroutine(py, || {
+                    let request = with!(
+                        self.core()?.client(py)?.validate_prompt(prompt_id),
+                        version = version, project = project_id,
+                    );
+                    Self::finish(py, request.into_future(), flag)
+                })
             }
 
             #[pyo3(signature = (prompt_id, model_provider, model_name, version = None, project_id = None))]
@@ -378,12 +423,14 @@ macro_rules! methods {
                 version: Option<&str>,
                 project_id: Option<&str>,
             ) -> PyResult<Object> {
-                let provider = provider(py, model_provider)?;
-                let request = with!(
-                    self.0.client(py)?.get_model_compatibility(prompt_id, provider, model_name),
-                    version = version, project = project_id,
-                );
-                Self::finish(py, request.into_future(), flag)
+                Self::coroutine(py, || {
+                    let provider = provider(py, model_provider)?;
+                    let request = with!(
+                        self.core()?.client(py)?.get_model_compatibility(prompt_id, provider, model_name),
+                        version = version, project = project_id,
+                    );
+                    Self::finish(py, request.into_future(), flag)
+                })
             }
 
             #[pyo3(signature = (provider = None, use_cache = true))]
@@ -393,20 +440,22 @@ macro_rules! methods {
                 provider: Option<&Bound<'_, PyAny>>,
                 use_cache: bool,
             ) -> PyResult<Object> {
-                let provider = provider.map(|it| self::provider(py, it)).transpose()?;
-                let request = with!(
-                    self.0.client(py)?.list_models().use_cache(use_cache),
-                    provider = provider,
-                );
-                Self::finish(py, request.into_future(), list_of!(ModelInfo))
+                Self::coroutine(py, || {
+                    let provider = provider.map(|it| self::provider(py, it)).transpose()?;
+                    let request = with!(
+                        self.core()?.client(py)?.list_models().use_cache(use_cache),
+                        provider = provider,
+                    );
+                    Self::finish(py, request.into_future(), list_of!(ModelInfo))
+                })
             }
 
             fn get_stats(&self, py: Python<'_>) -> PyResult<ClientStats> {
-                Ok(ClientStats(self.0.client(py)?.stats().into()))
+                Ok(ClientStats(self.core()?.client(py)?.stats().into()))
             }
 
             fn get_cache_stats(&self, py: Python<'_>) -> PyResult<CacheStats> {
-                Ok(CacheStats(self.0.client(py)?.cache_stats().into()))
+                Ok(CacheStats(self.core()?.client(py)?.cache_stats().into()))
             }
 
             #[pyo3(signature = (prompt_id = None, version = None))]
@@ -416,28 +465,32 @@ macro_rules! methods {
                 prompt_id: Option<&str>,
                 version: Option<&str>,
             ) -> PyResult<Object> {
-                if prompt_id.is_none() && version.is_some() {
-                    let reason = "is needed beside version".to_owned();
-                    return Err(invalid(py, "prompt_id", reason));
-                }
-                let request = with!(
-                    self.0.client(py)?.clear_cache(),
-                    prompt = prompt_id, version = version,
-                );
-                Self::finish(py, request.into_future(), nothing)
+                Self::coroutine(py, || {
+                    if prompt_id.is_none() && version.is_some() {
+                        let reason = "is needed beside version".to_owned();
+                        return Err(invalid(py, "prompt_id", reason));
+                    }
+                    let request = with!(
+                        self.core()?.client(py)?.clear_cache(),
+                        prompt = prompt_id, version = version,
+                    );
+                    Self::finish(py, request.into_future(), nothing)
+                })
             }
 
             fn get_telemetry_summary(&self, py: Python<'_>) -> PyResult<TelemetrySummary> {
-                Ok(TelemetrySummary(self.0.client(py)?.telemetry_summary().into()))
+                Ok(TelemetrySummary(self.core()?.client(py)?.telemetry_summary().into()))
             }
 
             fn flush_telemetry(&self, py: Python<'_>) -> PyResult<Object> {
-                let rust = self.0.client(py)?;
-                Self::finish(py, async move { rust.flush_telemetry().await }, nothing)
+                Self::coroutine(py, || {
+                    let rust = self.core()?.client(py)?;
+                    Self::finish(py, async move { rust.flush_telemetry().await }, nothing)
+                })
             }
 
             fn disable_telemetry(&self, py: Python<'_>) -> PyResult<()> {
-                self.0.client(py)?.disable_telemetry();
+                self.core()?.client(py)?.disable_telemetry();
                 Ok(())
             }
 
@@ -446,36 +499,42 @@ macro_rules! methods {
                 if !(0.0..=1.0).contains(&sample_rate) {
                     return Err(invalid(py, "sample_rate", "must be 0.0 to 1.0".to_owned()));
                 }
-                self.0.client(py)?.enable_telemetry(sample_rate);
+                self.core()?.client(py)?.enable_telemetry(sample_rate);
                 Ok(())
             }
 
             fn update_config(&self, py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResult<()> {
-                let rust = self.0.client(py)?;
+                let rust = self.core()?.client(py)?;
                 let patch = config::patch(py, &rust.config(), config)?;
                 rust.update_config(&patch).map_err(|error| raised(py, &error))
             }
 
             fn get_config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-                config::to_python(py, &self.0.client(py)?.config())
+                config::to_python(py, &self.core()?.client(py)?.config())
             }
 
             fn health_check(&self, py: Python<'_>) -> PyResult<Object> {
-                let rust = self.0.client(py)?;
-                let made = |py: Python<'_>, health: client::HealthStatus| -> PyResult<Object> {
-                    Ok(Bound::new(py, HealthStatus(health.into()))?.into_any().unbind())
-                };
-                Self::finish(py, async move { rust.health_check().await }, made)
+                Self::coroutine(py, || {
+                    let rust = self.core()?.client(py)?;
+                    let made = |py: Python<'_>, health: client::HealthStatus| -> PyResult<Object> {
+                        Ok(Bound::new(py, HealthStatus(health.into()))?.into_any().unbind())
+                    };
+                    Self::finish(py, async move { rust.health_check().await }, made)
+                })
             }
 
             fn initialize(&self, py: Python<'_>) -> PyResult<Object> {
-                let rust = self.0.client(py)?;
-                Self::finish(py, async move { rust.initialize().await }, nothing)
+                Self::coroutine(py, || {
+                    let rust = self.core()?.client(py)?;
+                    Self::finish(py, async move { rust.initialize().await }, nothing)
+                })
             }
 
             fn shutdown(&self, py: Python<'_>) -> PyResult<Object> {
-                let rust = self.0.client(py)?;
-                Self::finish(py, async move { rust.shutdown().await }, nothing)
+                Self::coroutine(py, || {
+                    let rust = self.core()?.client(py)?;
+                    Self::finish(py, async move { rust.shutdown().await }, nothing)
+                })
             }
 
             /// Points a label at a version.
@@ -488,15 +547,17 @@ macro_rules! methods {
                 version: &str,
                 project_id: Option<&str>,
             ) -> PyResult<Object> {
-                let request = with!(
-                    self.0.client(py)?.set_label(prompt_id, label, version),
-                    project = project_id,
-                );
-                Self::finish(py, request.into_future(), |py, _| Ok(py.None()))
+                Self::coroutine(py, || {
+                    let request = with!(
+                        self.core()?.client(py)?.set_label(prompt_id, label, version),
+                        project = project_id,
+                    );
+                    Self::finish(py, request.into_future(), |py, _| Ok(py.None()))
+                })
             }
 
             fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-                let rust = self.0.client(py)?;
+                let rust = self.core()?.client(py)?;
                 Ok(format!("PromptOpsClient(base_url='{}')", rust.config().base_url))
             }
 
@@ -510,31 +571,30 @@ fn fallback(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Arc<client::Pr
     if let Ok(prompt) = value.cast::<PromptResponse>() {
         return Ok(Arc::clone(&prompt.get().0));
     }
-    let fields = json::object(value);
-    let fields = fields.map_err(|error| invalid(py, "fallback", error.value(py).to_string()))?;
-    let prompt = serde_json::from_value(Value::Object(fields));
-    prompt.map(Arc::new).map_err(|error| invalid(py, "fallback", error.to_string()))
+    Ok(PromptResponse::read(py, "fallback", value)?.0)
+}
+
+/// The end of a block: what could not be told is in the summary, and is no reason to hide the block's own
+/// exception.
+async fn closed(rust: client::PromptOpsClient) -> Result<(), client::Error> {
+    if let Err(error) = rust.shutdown().await {
+        tracing::warn!(%error, "telemetry was not sent");
+    }
+    Ok(())
 }
 
 methods!(AsyncClient {
     fn __aenter__<'py>(slf: Bound<'py, Self>) -> PyResult<Object> {
         let py = slf.py();
-        let rust = slf.get().0.client(py)?;
+        let rust = slf.get().core()?.client(py)?;
         let own = slf.into_any().unbind();
         Self::finish(py, async move { rust.initialize().await }, move |_, ()| Ok(own))
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<Object> {
-        let rust = self.0.client(py)?;
-        // What could not be told is in the summary; it is no reason to hide the block's own exception.
-        let ended = async move {
-            if let Err(error) = rust.shutdown().await {
-                tracing::warn!(%error, "telemetry was not sent");
-            }
-            Ok(())
-        };
-        Self::finish(py, ended, nothing)
+    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Object> {
+        let rust = self.core()?.client(py)?;
+        Self::finish(py, closed(rust), nothing)
     }
 });
 
@@ -546,8 +606,8 @@ methods!(BlockingClient {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
-        let _ = self.shutdown(py);
-        Ok(())
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<Object> {
+        let rust = self.core()?.client(py)?;
+        Self::finish(py, closed(rust), nothing)
     }
 });

@@ -15,7 +15,8 @@ pub(crate) struct Core {
     /// The one that was made first, and in which generation.
     first: PromptOpsClient,
     born: u64,
-    /// Those of children, by generation; only the last one is used.
+    /// Those of children, by generation; only the last one is used. It is held for moments, and never
+    /// while other threads of Python may run, so that a fork finds it free.
     forked: Mutex<Vec<(u64, PromptOpsClient)>>,
     /// Prompts that were given last.
     objects: [Mutex<Option<Py<PromptResponse>>>; PLACES],
@@ -72,10 +73,8 @@ impl Core {
 
     #[cold]
     fn after_fork(&self, py: Python<'_>) -> PyResult<PromptOpsClient> {
-        let now = generation();
-        let mut forked = self.forked.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = forked.iter().find(|(generation, _)| *generation == now) {
-            return Ok(client.clone());
+        if let Some(client) = self.of_this_process() {
+            return Ok(client);
         }
         let config = Arc::unwrap_or_clone(self.first.config());
         if config.base_url == "sqlite::memory:" {
@@ -83,19 +82,38 @@ impl Core {
                           make the client after the fork";
             return Err(errors::config(py, "base_url", reason));
         }
+        // Without the lock: other threads of Python run meanwhile, and may want it. The one that is
+        // here first is everybody's.
         let client = build(py, config)?;
+        if let Some(earlier) = self.of_this_process() {
+            return Ok(earlier);
+        }
+        let mut forked = self.forked.lock().unwrap_or_else(PoisonError::into_inner);
         // Those of other generations have threads no more: nothing of them may be dropped.
         std::mem::forget(std::mem::take(&mut *forked));
-        forked.push((now, client.clone()));
+        forked.push((generation(), client.clone()));
         Ok(client)
+    }
+
+    fn of_this_process(&self) -> Option<PromptOpsClient> {
+        let forked = self.forked.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, client) = forked.iter().find(|(born, _)| *born == generation())?;
+        Some(client.clone())
     }
 }
 
 impl Drop for Core {
+    /// Of a client of another process the connections are that one's, its threads are not here, and its
+    /// locks may be held by them: it is not dropped.
     fn drop(&mut self) {
         if generation() != self.born {
-            // Its connections are the parent's, and its locks may be held by threads that are not here.
             std::mem::forget(self.first.clone());
+        }
+        let forked = self.forked.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (born, client) in forked.drain(..) {
+            if born != generation() {
+                std::mem::forget(client);
+            }
         }
     }
 }

@@ -8,11 +8,18 @@ use promptops_types::Timestamp;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyString, PyType};
+use pyo3::types::{PyBool, PyDict, PyList, PyString, PyType};
 use serde_json::Value;
 
-use crate::errors::invalid;
+use crate::errors::{invalid, unreadable};
 use crate::json;
+
+/// Any object of Python.
+pub(crate) type Object = Py<PyAny>;
+
+pub(crate) fn flag(py: Python<'_>, yes: bool) -> PyResult<Object> {
+    Ok(PyBool::new(py, yes).to_owned().into_any().unbind())
+}
 
 /// A moment, aware, in UTC.
 pub(crate) fn moment<'py>(py: Python<'py>, at: Timestamp) -> PyResult<Bound<'py, PyAny>> {
@@ -117,6 +124,19 @@ macro_rules! data {
 
         impl $name {
             const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+
+            /// One of its fields, of which `place` is the name in errors.
+            pub(crate) fn read(
+                py: Python<'_>,
+                place: &str,
+                fields: &Bound<'_, PyAny>,
+            ) -> PyResult<Self> {
+                let fields = written(fields).and_then(|fields| json::object(&fields));
+                let fields = fields.map_err(|error| unreadable(py, place, error))?;
+                let inner = serde_json::from_value::<$inner>(Value::Object(fields));
+                let inner = inner.map_err(|error| invalid(py, place, error.to_string()))?;
+                Ok(Self(inner.into()))
+            }
         }
 
         #[pymethods]
@@ -164,12 +184,7 @@ macro_rules! data {
             /// One of what `to_dict` gives, or of what the registry's API gives.
             #[classmethod]
             fn from_dict(class: &Bound<'_, PyType>, fields: &Bound<'_, PyAny>) -> PyResult<Self> {
-                let py = class.py();
-                let fields = json::object(&written(fields)?)
-                    .map_err(|error| invalid(py, stringify!($name), error.to_string()))?;
-                let inner = serde_json::from_value::<$inner>(Value::Object(fields));
-                let inner = inner.map_err(|e| invalid(py, stringify!($name), e.to_string()))?;
-                Ok(Self(inner.into()))
+                Self::read(class.py(), stringify!($name), fields)
             }
 
             fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
@@ -188,8 +203,12 @@ macro_rules! data {
                 pairs.call_method0("__iter__")
             }
 
-            fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-                other.cast::<Self>().is_ok_and(|other| other.get().0 == self.0)
+            fn __eq__(&self, other: &Bound<'_, PyAny>) -> PyResult<Object> {
+                let py = other.py();
+                match other.cast::<Self>() {
+                    Ok(other) => flag(py, other.get().0 == self.0),
+                    Err(_) => Ok(py.NotImplemented()),
+                }
             }
 
             #[classmethod]

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use promptops_client::{Error, ErrorKind};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule};
@@ -85,6 +86,16 @@ fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>>
 pub(crate) fn invalid(py: Python<'_>, field: &str, message: String) -> PyErr {
     let issue = promptops_client::ValidationIssue::new(field, "invalid", message.clone());
     raised(py, &Error::invalid(format!("`{field}`: {message}"), vec![issue]))
+}
+
+/// A `ValidationError` of one field for what was raised while it was read; what is no `Exception`, such as
+/// an interrupt, stays what it is.
+pub(crate) fn unreadable(py: Python<'_>, field: &str, error: PyErr) -> PyErr {
+    if error.is_instance_of::<PyException>(py) {
+        invalid(py, field, error.value(py).to_string())
+    } else {
+        error
+    }
 }
 
 /// A `ConfigError` of one setting.

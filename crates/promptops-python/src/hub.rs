@@ -2,6 +2,9 @@
 //! the loop to look at it, however many there are. Our threads never wait for the interpreter.
 
 use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,8 +25,7 @@ pub(crate) struct Hub {
     event_loop: Py<PyAny>,
     /// Of which generation of the process it is.
     generation: u64,
-    #[cfg(unix)]
-    reader: std::os::unix::net::UnixStream,
+    reader: UnixStream,
 }
 
 /// The part of it that our threads have.
@@ -31,10 +33,7 @@ struct Shared {
     ended: Mutex<Vec<(u64, Outcome)>>,
     /// Whether the loop has been told and has not looked yet.
     is_told: AtomicBool,
-    #[cfg(unix)]
-    writer: std::os::unix::net::UnixStream,
-    #[cfg(not(unix))]
-    wake: Py<PyAny>,
+    writer: UnixStream,
 }
 
 /// Tells a hub that a call has ended.
@@ -54,19 +53,10 @@ impl Sender {
 }
 
 impl Shared {
-    #[cfg(unix)]
     fn wake(&self) {
-        use std::io::Write;
         // A full pair of sockets has something for the loop to read already; one whose loop is gone has
         // nobody to tell.
         let _ = (&self.writer).write(&[1]);
-    }
-
-    #[cfg(not(unix))]
-    fn wake(&self) {
-        Python::attach(|py| {
-            let _ = self.wake.call0(py);
-        });
     }
 }
 
@@ -91,15 +81,13 @@ impl Hub {
         {
             return Ok(hub);
         }
+        discard_closed(hubs)?;
         let hub = Self::open(py, &event_loop)?;
         hubs.set_item(&event_loop, &hub)?;
         Ok(hub)
     }
 
-    #[cfg(unix)]
     fn open<'py>(py: Python<'py>, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        use std::os::fd::AsRawFd;
-        use std::os::unix::net::UnixStream;
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
         writer.set_nonblocking(true)?;
@@ -115,26 +103,6 @@ impl Hub {
         };
         let hub = Bound::new(py, hub)?;
         event_loop.call_method1("add_reader", (descriptor, hub.getattr("_drain")?))?;
-        Ok(hub)
-    }
-
-    #[cfg(not(unix))]
-    fn open<'py>(py: Python<'py>, event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        let partial = py.import("functools")?.getattr("partial")?;
-        let cell = pyo3::types::PyList::empty(py);
-        let later = event_loop.getattr("call_soon_threadsafe")?;
-        let drain = py.import("promptops._later")?.getattr("drain")?;
-        let wake = partial.call1((later, drain, &cell))?.unbind();
-        let shared = Shared { ended: Mutex::default(), is_told: AtomicBool::new(false), wake };
-        let hub = Self {
-            shared: Arc::new(shared),
-            waiting: Mutex::default(),
-            next: AtomicU64::new(0),
-            event_loop: weak(py, event_loop)?,
-            generation: generation(),
-        };
-        let hub = Bound::new(py, hub)?;
-        cell.append(&hub)?;
         Ok(hub)
     }
 
@@ -158,6 +126,24 @@ impl Hub {
     }
 }
 
+/// Forgets the loops that were closed with calls in flight: their futures, which nobody ends any more, hold
+/// them.
+fn discard_closed(hubs: &Bound<'_, PyAny>) -> PyResult<()> {
+    // A list made in one step: other threads have loops of their own.
+    for reference in hubs.call_method0("keyrefs")?.try_iter()? {
+        let event_loop = reference?.call0()?;
+        if event_loop.is_none() || !event_loop.call_method0("is_closed")?.is_truthy()? {
+            continue;
+        }
+        let hub = hubs.call_method1("pop", (event_loop, hubs.py().None()))?;
+        if let Ok(hub) = hub.cast::<Hub>() {
+            let futures = std::mem::take(&mut *locked(&hub.get().waiting));
+            drop(futures);
+        }
+    }
+    Ok(())
+}
+
 /// A loop is not kept alive by its hub.
 fn weak(py: Python<'_>, event_loop: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     py.import("weakref")?.getattr("ref")?.call1((event_loop,)).map(Bound::unbind)
@@ -167,30 +153,33 @@ fn weak(py: Python<'_>, event_loop: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
 impl Hub {
     /// Gives each call that has ended its outcome, in the thread of the loop.
     fn _drain(&self, py: Python<'_>) -> PyResult<()> {
-        #[cfg(unix)]
-        {
-            use std::io::Read;
-            let mut bytes = [0; 64];
-            let _ = (&self.reader).read(&mut bytes);
-        }
+        let mut bytes = [0; 64];
+        let _ = (&self.reader).read(&mut bytes);
         self.shared.is_told.store(false, SeqCst);
         let ended = std::mem::take(&mut *locked(&self.shared.ended));
+        let mut broken = Ok(());
         for (number, outcome) in ended {
             let Some(future) = locked(&self.waiting).remove(&number) else { continue };
-            let future = future.bind(py);
-            // Cancelled meanwhile.
-            if future.call_method0("done")?.is_truthy()? {
-                continue;
-            }
-            let value = match outcome {
-                Ok(convert) => convert(py),
-                Err(error) => Err(raised(py, &error)),
-            };
-            match value {
-                Ok(value) => future.call_method1("set_result", (value,))?,
-                Err(error) => future.call_method1("set_exception", (error.into_value(py),))?,
-            };
+            // The others are told whatever becomes of one.
+            broken = broken.and(settle(future.bind(py), outcome));
         }
-        Ok(())
+        broken
     }
+}
+
+/// Ends a future, unless it was cancelled meanwhile.
+fn settle(future: &Bound<'_, PyAny>, outcome: Outcome) -> PyResult<()> {
+    let py = future.py();
+    if future.call_method0("done")?.is_truthy()? {
+        return Ok(());
+    }
+    let value = match outcome {
+        Ok(convert) => convert(py),
+        Err(error) => Err(raised(py, &error)),
+    };
+    match value {
+        Ok(value) => future.call_method1("set_result", (value,))?,
+        Err(error) => future.call_method1("set_exception", (error.into_value(py),))?,
+    };
+    Ok(())
 }

@@ -14,7 +14,7 @@ const DEEPEST: usize = 127;
 /// # Errors
 /// `ValueError` that says where in the value, and why.
 pub(crate) fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Value> {
-    read(value, &mut Vec::new())
+    read(value, &mut Vec::new(), 0)
 }
 
 /// The same for a mapping.
@@ -28,8 +28,8 @@ pub(crate) fn object(value: &Bound<'_, PyAny>) -> PyResult<Map<String, Value>> {
     }
 }
 
-fn read(value: &Bound<'_, PyAny>, path: &mut Vec<String>) -> PyResult<Value> {
-    if path.len() > DEEPEST {
+fn read(value: &Bound<'_, PyAny>, path: &mut Vec<String>, depth: usize) -> PyResult<Value> {
+    if depth > DEEPEST {
         return refuse(path, "is nested too deep");
     }
     if value.is_none() {
@@ -61,29 +61,34 @@ fn read(value: &Bound<'_, PyAny>, path: &mut Vec<String>) -> PyResult<Value> {
         };
     }
     if let Ok(list) = value.cast::<PyList>() {
-        return items(list.iter(), path);
+        return items(list.iter(), path, depth);
     }
     if let Ok(tuple) = value.cast::<PyTuple>() {
-        return items(tuple.iter(), path);
+        return items(tuple.iter(), path, depth);
     }
     if let Ok(dict) = value.cast::<PyDict>() {
-        let mut map = Map::with_capacity(dict.len());
-        for (name, value) in dict.iter() {
-            entry(&mut map, &name, &value, path)?;
-        }
-        return Ok(Value::Object(map));
+        return fields(dict, path, depth);
     }
-    other(value, path)
+    other(value, path, depth)
+}
+
+fn fields(dict: &Bound<'_, PyDict>, path: &mut Vec<String>, depth: usize) -> PyResult<Value> {
+    let mut map = Map::with_capacity(dict.len());
+    for (name, value) in dict.iter() {
+        entry(&mut map, &name, &value, path, depth)?;
+    }
+    Ok(Value::Object(map))
 }
 
 fn items<'py>(
     values: impl Iterator<Item = Bound<'py, PyAny>>,
     path: &mut Vec<String>,
+    depth: usize,
 ) -> PyResult<Value> {
     let mut list = Vec::new();
     for (at, value) in values.enumerate() {
         path.push(at.to_string());
-        list.push(read(&value, path)?);
+        list.push(read(&value, path, depth + 1)?);
         path.pop();
     }
     Ok(Value::Array(list))
@@ -94,12 +99,13 @@ fn entry(
     name: &Bound<'_, PyAny>,
     value: &Bound<'_, PyAny>,
     path: &mut Vec<String>,
+    depth: usize,
 ) -> PyResult<()> {
     let Ok(name) = name.extract::<String>() else {
         return refuse(path, "has a key that is no text");
     };
     path.push(name);
-    let value = read(value, path)?;
+    let value = read(value, path, depth + 1)?;
     if let Some(name) = path.pop() {
         map.insert(name, value);
     }
@@ -107,25 +113,31 @@ fn entry(
 }
 
 /// What says itself what it is: our own objects and pydantic's, other mappings, members of an Enum.
-fn other(value: &Bound<'_, PyAny>, path: &mut Vec<String>) -> PyResult<Value> {
+fn other(value: &Bound<'_, PyAny>, path: &mut Vec<String>, depth: usize) -> PyResult<Value> {
+    let class = value.get_type();
     for method in ["to_dict", "model_dump"] {
-        if let Ok(method) = value.getattr(method) {
-            return read(&method.call0()?, path);
+        // Of the class: an object that has every attribute one asks it for is none of these.
+        if class.hasattr(method)? {
+            let given = value.call_method0(method)?;
+            return match given.cast::<PyDict>() {
+                Ok(dict) => fields(dict, path, depth),
+                Err(_) => refuse(path, &format!("has a `{method}` that gives no dict")),
+            };
         }
     }
     if let Ok(mapping) = value.cast::<pyo3::types::PyMapping>() {
         let mut map = Map::new();
         for pair in mapping.items()?.iter() {
             let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
-            entry(&mut map, &name, &value, path)?;
+            entry(&mut map, &name, &value, path, depth)?;
         }
         return Ok(Value::Object(map));
     }
-    let is_member = value.get_type().getattr("__members__").is_ok();
+    let is_member = class.hasattr("__members__")?;
     if is_member && let Ok(inner) = value.getattr("value") {
-        return read(&inner, path);
+        return read(&inner, path, depth + 1);
     }
-    let kind = value.get_type().name()?;
+    let kind = class.name()?;
     refuse(path, &format!("is a {kind}, which JSON has not; give it as a text or a number"))
 }
 

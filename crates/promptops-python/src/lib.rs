@@ -1,5 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(not(unix))]
+compile_error!(
+    "the asyncio client wakes its loop through a pair of Unix sockets: systems without them are not \
+     supported yet"
+);
+
 mod call;
 mod client;
 mod config;

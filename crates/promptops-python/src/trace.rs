@@ -6,6 +6,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use promptops_client::{Middleware, Next, TransportError};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -14,15 +15,17 @@ tokio::task_local! {
     static HEADERS: Vec<(HeaderName, HeaderValue)>;
 }
 
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
 /// A future in whose requests the caller's trace goes on.
-pub(crate) fn scoped<T: 'static>(
-    py: Python<'_>,
-    future: Pin<Box<dyn Future<Output = T> + Send>>,
-) -> Pin<Box<dyn Future<Output = T> + Send>> {
+///
+/// # Errors
+/// What is no `Exception`, such as an interrupt. Tracing that does not work is no reason not to call.
+pub(crate) fn scoped<T: 'static>(py: Python<'_>, future: Running<T>) -> PyResult<Running<T>> {
     match headers(py) {
-        Ok(Some(headers)) => Box::pin(HEADERS.scope(headers, future)),
-        // Tracing that does not work is no reason not to call.
-        Ok(None) | Err(_) => future,
+        Ok(Some(headers)) => Ok(Box::pin(HEADERS.scope(headers, future))),
+        Err(error) if !error.is_instance_of::<PyException>(py) => Err(error),
+        Ok(None) | Err(_) => Ok(future),
     }
 }
 

@@ -2,6 +2,8 @@ use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::data::{Object, flag};
+
 /// Variables for a render: values by name.
 #[pyclass(module = "promptops", mapping)]
 pub(crate) struct PromptVariables(Py<PyDict>);
@@ -71,10 +73,10 @@ impl PromptVariables {
         Ok(format!("PromptVariables({})", self.0.bind(py).repr()?))
     }
 
-    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Object> {
         match other.cast::<Self>() {
-            Ok(other) => self.0.bind(py).eq(other.borrow().0.bind(py)),
-            Err(_) => Ok(false),
+            Ok(other) => flag(py, self.0.bind(py).eq(other.borrow().0.bind(py))?),
+            Err(_) => Ok(py.NotImplemented()),
         }
     }
 

@@ -7,12 +7,13 @@ import inspect
 import subprocess
 import sys
 import warnings
+import weakref
 
 import anyio
 import pytest
 import uvloop
 
-from promptops import PromptOpsClient
+from promptops import PromptOpsClient, ValidationError
 
 RUNNERS = [asyncio.run, uvloop.run]
 
@@ -127,6 +128,46 @@ def test_loops_come_and_go(filled):
         return (await client.get_prompt("greeting", use_cache=False)).slug
 
     assert [asyncio.run(main()) for _ in range(20)] == ["greeting"] * 20
+
+
+def test_what_is_wrong_is_told_where_it_is_awaited(filled):
+    """As by any coroutine, whether or not the cache could answer."""
+
+    async def main():
+        async with PromptOpsClient(**filled) as client:
+            await client.get_prompt("greeting")
+            return await asyncio.gather(
+                client.render_prompt("greeting", {}, strict=True),
+                client.render_prompt("greeting", {"name": object()}),
+                client.get_prompt("greeting", fallback=1, use_cache=False),
+                client.create_prompt({"title": "of no such field"}),
+                client.list_prompts(sort_by="colour"),
+                client.clear_cache(version="1.0.0"),
+                client.get_model_compatibility("greeting", 1, "gpt-4"),
+                return_exceptions=True,
+            )
+
+    assert [type(error) for error in asyncio.run(main())] == [ValidationError] * 7
+
+
+def test_a_loop_that_was_closed_with_calls_in_flight_is_gone(silent):
+    client = PromptOpsClient(base_url=silent, timeout=30)
+    loops = []
+
+    def close_in_flight():
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(client.get_prompt("a"))
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        # asyncio says of a task that nobody ended; that is what is tried here.
+        task._log_destroy_pending = False
+        loops.append(weakref.ref(loop))
+
+    for _ in range(6):
+        close_in_flight()
+        gc.collect()
+    # The last one is looked at when another loop comes.
+    assert [loop() for loop in loops[:5]] == [None] * 5
 
 
 @pytest.mark.parametrize(

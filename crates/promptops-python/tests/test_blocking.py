@@ -1,5 +1,6 @@
 """The client without asyncio: other threads run while it waits."""
 
+import contextlib
 import signal
 import threading
 import time
@@ -41,14 +42,43 @@ def test_threads_share_a_client(filled):
     assert found == ["greeting"] * 400
 
 
+@contextlib.contextmanager
+def interrupted():
+    """What is done in it is interrupted as by Ctrl-C, soon."""
+    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
 def test_ctrl_c_ends_a_call(silent):
     client = blocking.PromptOpsClient(base_url=silent, timeout=30)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
-        began = time.monotonic()
-        with pytest.raises(KeyboardInterrupt):
-            client.get_prompt("a")
-        assert time.monotonic() - began < 5
-    finally:
-        signal.signal(signal.SIGALRM, previous)
+    began = time.monotonic()
+    with interrupted():
+        client.get_prompt("a")
+    assert time.monotonic() - began < 5
+
+
+def test_ctrl_c_at_the_end_of_a_block_is_not_lost(silent):
+    telemetry = {"sample_rate": 1.0, "endpoint": silent}
+    with interrupted():
+        with blocking.PromptOpsClient(base_url="sqlite::memory:", telemetry=telemetry) as client:
+            client.list_prompts()
+
+
+def test_an_interrupt_while_values_are_read_is_no_validation_error(filled):
+    class Interrupted:
+        def to_dict(self):
+            raise KeyboardInterrupt
+
+    client = blocking.PromptOpsClient(**filled)
+    with pytest.raises(KeyboardInterrupt):
+        client.render_prompt("greeting", {"name": Interrupted()})
+    with pytest.raises(KeyboardInterrupt):
+        client.create_prompt(Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        client.update_config(Interrupted())

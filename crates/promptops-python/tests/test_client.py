@@ -217,6 +217,38 @@ def test_a_config_is_an_object_a_dict_or_arguments(filled, given):
         assert client.get_config().base_url == filled["base_url"]
 
 
+@pytest.mark.parametrize("parent", [PromptOpsClient, blocking.PromptOpsClient])
+def test_a_subclass_has_its_own_initialiser(parent, tmp_path):
+    class Desk(parent):
+        def __init__(self, folder, *, desk):
+            super().__init__(base_url=f"sqlite:{folder}/prompts.db")
+            self.desk = desk
+
+    client = Desk(tmp_path, desk="support")
+    assert client.desk == "support"
+    assert client.get_config().base_url == f"sqlite:{tmp_path}/prompts.db"
+    with pytest.raises(RuntimeError, match="initialised once"):
+        client.__init__(tmp_path, desk="again")
+
+    class Forgetful(parent):
+        def __init__(self):
+            pass
+
+    with pytest.raises(RuntimeError, match=r"super\(\).__init__"):
+        Forgetful().get_stats()
+
+
+def test_a_fallback_is_a_prompt_or_its_fields(filled):
+    with blocking.PromptOpsClient(**filled) as client:
+        prompt = client.get_prompt("greeting")
+    gone = {"base_url": "http://127.0.0.1:1/v1", "timeout": 0.5}
+    with blocking.PromptOpsClient(**gone) as client:
+        for fallback in [prompt, prompt.to_dict()]:
+            assert client.get_prompt("greeting", fallback=fallback) == prompt
+        with pytest.raises(promptops.ValidationError, match="fallback"):
+            client.get_prompt("greeting", fallback={"id": 1})
+
+
 def test_a_config_may_be_a_key():
     config = PromptOpsClient("po_key").get_config()
     assert (config.api_key, config.base_url) == ("po_key", "https://api.promptops.com/v1")

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import json
 import pickle
+from unittest import mock
 
 import pydantic
 import pytest
@@ -81,6 +82,17 @@ def test_variables():
     assert variables.has_variable("a") and not variables.has_variable("c")
     assert variables.to_dict() == {"a": 1, "b": [2]} == dict(variables)
     assert pickle.loads(pickle.dumps(variables)) == variables
+
+
+def test_values_compare_with_what_compares_itself(filled):
+    with blocking.PromptOpsClient(**filled) as client:
+        prompt = client.get_prompt("greeting")
+    variables = promptops.PromptVariables({"name": "Ann"})
+    for value in [prompt, variables]:
+        assert value == mock.ANY and mock.ANY == value
+        assert value != "text" and not value == None  # noqa: E711
+    assert variables == promptops.PromptVariables({"name": "Ann"})
+    assert variables != promptops.PromptVariables({"name": "Ben"})
 
 
 def test_enumerations_are_enums():

@@ -2,10 +2,12 @@
 
 import asyncio
 import builtins
+import functools
 import http.server
 import pickle
 import socket
 import threading
+from unittest import mock
 
 import pytest
 
@@ -52,7 +54,7 @@ def raised(call):
     assert isinstance(error.retryable, bool)
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error) and again.__dict__.keys() == error.__dict__.keys()
-    assert str(again) == str(error)
+    assert str(again) == str(error) and repr(again) == repr(error) and again.args == error.args
     return error
 
 
@@ -127,6 +129,16 @@ def test_telemetry(silent):
     assert type(error) is exceptions.TelemetryError
 
 
+class Says:
+    """An object that says what it is, which need not be so."""
+
+    def __init__(self, what):
+        self.what = what
+
+    def to_dict(self):
+        return self.what(self)
+
+
 @pytest.mark.parametrize(
     ("value", "place"),
     [
@@ -136,11 +148,15 @@ def test_telemetry(silent):
         (b"bytes", "name"),
         (object(), "name"),
         ("\ud800", "name"),
+        (mock.MagicMock(), "name"),
+        (Says(lambda says: says), "name"),
+        (Says(lambda says: {"again": says}), "name.again.again"),
+        (functools.reduce(lambda inner, _: [inner], range(200), 0), "name.0.0"),
     ],
 )
 def test_what_json_has_not_is_told_with_its_place(filled, value, place):
     with blocking.PromptOpsClient(**filled) as client:
-        with pytest.raises(promptops.ValidationError, match=f"`{place}`"):
+        with pytest.raises(promptops.ValidationError, match=f"`{place}[`.]"):
             client.render_prompt("greeting", {"name": value})
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -75,6 +76,45 @@ def test_a_child_of_a_child(filled):
         assert child(lambda: client.get_prompt("greeting", use_cache=False)) == 0
 
     assert child(work) == 0
+
+
+def test_the_client_of_a_child_goes_with_a_grandchild(tmp_path):
+    client = blocking.PromptOpsClient(base_url=f"sqlite:{tmp_path}/prompts.db")
+    client.list_prompts()
+
+    def work():
+        nonlocal client
+        client.list_prompts()
+
+        def drop():
+            nonlocal client
+            del client
+
+        assert child(drop) == 0
+
+    assert child(work) == 0
+
+
+def test_the_first_calls_of_a_child_come_from_many_threads(filled):
+    client = blocking.PromptOpsClient(**filled)
+    client.get_prompt("greeting")
+
+    def work():
+        found = []
+        ready = threading.Barrier(8)
+
+        def call():
+            ready.wait()
+            found.append(client.get_prompt("greeting").slug)
+
+        threads = [threading.Thread(target=call) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == ["greeting"] * 8
+
+    assert [child(work) for _ in range(10)] == [0] * 10
 
 
 def test_a_registry_in_memory_is_told_to_be_gone():

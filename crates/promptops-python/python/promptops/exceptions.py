@@ -77,12 +77,14 @@ class PromptOpsError(Exception):
         return f"{self.message} [{', '.join(notes)}]" if notes else self.message
 
     def __reduce__(self) -> Any:
-        return _restored, (type(self), self.__dict__.copy())
+        return _restored, (type(self), self.args, self.__dict__.copy())
 
 
-def _restored(cls: Any, fields: dict[str, Any]) -> PromptOpsError:
+def _restored(cls: Any, args: tuple[Any, ...], fields: dict[str, Any]) -> PromptOpsError:
     """An exception that was pickled."""
-    error: PromptOpsError = cls.__new__(cls, fields.get("message", ""))
+    error: PromptOpsError = cls.__new__(cls, *args)
+    # Those that derive from OSError too leave it to the initialiser.
+    error.args = args
     error.__dict__.update(fields)
     return error
 
