@@ -31,9 +31,6 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// Longest time of one export, whatever its exporter waits for.
 const EXPORT_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long whoever sends has to notice the end.
-const LETTING_GO: Duration = Duration::from_millis(100);
-
 /// Wait before a batch is sent again while somebody waits for it.
 const URGENT_WAIT: Duration = Duration::from_millis(100);
 
@@ -120,11 +117,7 @@ impl TelemetrySink for Batcher {
         Box::pin(async move {
             let closing = self.shared.queue.lock().drain().then(|| Closing(&self.shared));
             let flushed = self.shared.flush(Limit::after(limit)).await;
-            if let Some(closing) = closing {
-                drop(closing);
-                // Whoever sends has been told, and leaves what it had.
-                within(LETTING_GO, self.shared.turn.lock()).await;
-            }
+            drop(closing);
             flushed
         })
     }
@@ -275,7 +268,7 @@ impl Shared {
                 let message = format!("a batch was not sent within {EXPORT_LIMIT:?}");
                 Err(ExportFailure::retryable(message))
             }
-            // It is put back, and dropped with the rest.
+            // The end came first, and counted it with what it dropped.
             None => return Sent::Nothing,
         };
         let Some(batch) = on_its_way.batch.take() else { return Sent::Nothing };

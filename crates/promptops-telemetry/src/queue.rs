@@ -109,9 +109,13 @@ impl Queue {
 
     /// The batch arrived, `accepted` events of it were counted.
     pub(crate) fn arrived(&mut self, batch: &Batch, accepted: usize) {
-        self.on_its_way = None;
         let accepted = accepted.min(batch.events().len());
         self.exported += accepted as u64;
+        if self.on_its_way.take().is_none() {
+            // It was counted as dropped when the end overtook it.
+            self.dropped -= accepted as u64;
+            return;
+        }
         self.lose(batch.first, batch.events().len() - accepted);
     }
 
@@ -122,10 +126,8 @@ impl Queue {
 
     /// The batch is the next one again.
     pub(crate) fn put_back(&mut self, batch: Batch) {
-        self.on_its_way = None;
-        if self.stage == Stage::Closed {
-            self.lose(batch.first, batch.events().len());
-        } else {
+        // Otherwise the end has overtaken it, and counted it as dropped.
+        if self.on_its_way.take().is_some() {
             self.unsent = Some(batch);
             self.bound();
         }
@@ -140,17 +142,17 @@ impl Queue {
         was_open
     }
 
-    /// Drops what waits, and whatever comes. Gives how many were dropped.
-    pub(crate) fn close(&mut self) -> u64 {
+    /// Drops what is pending, and whatever comes: what is on its way counts as dropped unless it arrives
+    /// after all.
+    pub(crate) fn close(&mut self) {
         self.stage = Stage::Closed;
-        let waiting = self.waiting();
         self.lose(self.first_waiting(), self.events.len());
         self.events = VecDeque::new();
         self.bytes = 0;
-        if let Some(batch) = self.unsent.take() {
-            self.lose(batch.first, batch.events().len());
+        let unsent = self.unsent.take().map(|batch| (batch.first, batch.events().len()));
+        for (first, events) in [unsent, self.on_its_way.take()].into_iter().flatten() {
+            self.lose(first, events);
         }
-        waiting as u64
     }
 
     /// Events that are not on their way.
@@ -306,10 +308,23 @@ mod tests {
         queue.put_back(batch);
         assert_eq!(queue.ledger().pending, 3, "what waited is still to be sent");
         let batch = queue.take(1).unwrap();
-        assert_eq!(queue.close(), 2);
+        queue.close();
+        assert_eq!(queue.ledger().pending, 0, "nothing is pending after the end");
         queue.put_back(batch);
         queue.push(event(4));
         let ledger = queue.ledger();
         assert_eq!((ledger.emitted, ledger.dropped, ledger.pending), (5, 5, 0));
+    }
+
+    #[test]
+    fn what_arrives_after_the_end_is_counted_as_it_went() {
+        let mut queue = filled(10, 3);
+        let batch = queue.take(2).unwrap();
+        queue.close();
+        assert_eq!(queue.ledger().dropped, 3);
+        queue.arrived(&batch, 1);
+        let ledger = queue.ledger();
+        assert_eq!((ledger.exported, ledger.dropped, ledger.pending), (1, 2, 0));
+        assert!(ledger.is_balanced());
     }
 }
