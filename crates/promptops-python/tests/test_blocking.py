@@ -1,13 +1,14 @@
 """The client without asyncio: other threads run while it waits."""
 
 import contextlib
+import http.server
 import signal
 import threading
 import time
 
 import pytest
 
-from promptops import blocking
+from promptops import PromptNotFoundError, blocking
 
 
 def test_other_threads_run_while_a_call_waits(silent):
@@ -40,6 +41,38 @@ def test_threads_share_a_client(filled):
     for thread in threads:
         thread.join()
     assert found == ["greeting"] * 400
+
+
+def test_the_calls_of_threads_wait_together():
+    """A registry that answers nobody before all have asked."""
+    everybody = threading.Barrier(8)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            everybody.wait(20)
+            self.send_error(404)
+
+        def log_message(self, *arguments):
+            pass
+
+    registry = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=registry.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{registry.server_port}/v1"
+    found = []
+    client = blocking.PromptOpsClient(base_url=url, timeout=20, retry={"max_attempts": 1})
+
+    def ask(number):
+        with pytest.raises(PromptNotFoundError):
+            client.get_prompt(f"prompt-{number}")
+        found.append(number)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    registry.shutdown()
+    assert sorted(found) == list(range(8))
 
 
 @contextlib.contextmanager
