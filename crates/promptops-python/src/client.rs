@@ -238,7 +238,7 @@ macro_rules! methods {
                     return Self::at_once(py, core.object(py, found)?);
                 }
                 Self::coroutine(py, || {
-                    let rust = self.core()?.client(py)?;
+                    let rust = core.client(py)?;
                     let request = with!(
                         rust.get_prompt(prompt_id).use_cache(use_cache),
                         version = version, project = project_id, key = key,
