@@ -1,6 +1,8 @@
 """Every method of the document, with its parameters, against both kinds of registry."""
 
 import asyncio
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -215,6 +217,22 @@ def test_a_config_is_an_object_a_dict_or_arguments(filled, given):
     with blocking.PromptOpsClient(**given(filled)) as client:
         assert client.get_prompt("greeting").slug == "greeting"
         assert client.get_config().base_url == filled["base_url"]
+
+
+def test_importing_it_imports_little():
+    """What an application does not use it does not wait for."""
+    program = """
+import sys
+before = set(sys.modules)
+import promptops
+print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
+"""
+    # Isolated, and without the sites' own imports.
+    told = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    imported = set(told.stdout.split())
+    assert "promptops" in imported
+    light = {"__future__", "collections", "enum", "functools", "itertools", "keyword", "operator", "reprlib", "types"}
+    assert {name for name in imported if not name.startswith("_")} <= light | {"promptops"}
 
 
 @pytest.mark.parametrize("parent", [PromptOpsClient, blocking.PromptOpsClient])
