@@ -1,7 +1,6 @@
 //! Settings between Python and the client. The classes are Python's own (`promptops._config`).
 
 use promptops_client::{ClientConfig, ConfigPatch, Secret};
-use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use serde::de::DeserializeOwned;
@@ -109,13 +108,8 @@ fn object(py: Python<'_>, name: &str, value: Value) -> PyResult<Map<String, Valu
 
 /// A group of settings as JSON.
 fn group(py: Python<'_>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<Map<String, Value>> {
-    let fields = json::object(value).map_err(|error| {
-        if error.is_instance_of::<PyException>(py) {
-            errors::config(py, name, error.value(py))
-        } else {
-            error
-        }
-    })?;
+    let fields = json::object(value)
+        .or_else(|error| Err(errors::config(py, name, errors::said(py, error)?)))?;
     Ok(fields.into_iter().filter(|(_, value)| !value.is_null()).collect())
 }
 

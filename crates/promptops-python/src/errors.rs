@@ -88,14 +88,18 @@ pub(crate) fn invalid(py: Python<'_>, field: &str, message: String) -> PyErr {
     raised(py, &Error::invalid(format!("`{field}`: {message}"), vec![issue]))
 }
 
-/// A `ValidationError` of one field for what was raised while it was read; what is no `Exception`, such as
-/// an interrupt, stays what it is.
-pub(crate) fn unreadable(py: Python<'_>, field: &str, error: PyErr) -> PyErr {
+/// What an exception says; what is no `Exception`, such as an interrupt, is given back.
+pub(crate) fn said(py: Python<'_>, error: PyErr) -> Result<String, PyErr> {
     if error.is_instance_of::<PyException>(py) {
-        invalid(py, field, error.value(py).to_string())
+        Ok(error.value(py).to_string())
     } else {
-        error
+        Err(error)
     }
+}
+
+/// A `ValidationError` of one field for what was raised while it was read.
+pub(crate) fn unreadable(py: Python<'_>, field: &str, error: PyErr) -> PyErr {
+    said(py, error).map_or_else(|other| other, |reason| invalid(py, field, reason))
 }
 
 /// A `ConfigError` of one setting.

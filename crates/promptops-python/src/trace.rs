@@ -6,9 +6,10 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
 use promptops_client::{Middleware, Next, TransportError};
-use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+use crate::errors::said;
 
 tokio::task_local! {
     /// The headers that the application's propagator gave.
@@ -24,8 +25,8 @@ type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(crate) fn scoped<T: 'static>(py: Python<'_>, future: Running<T>) -> PyResult<Running<T>> {
     match headers(py) {
         Ok(Some(headers)) => Ok(Box::pin(HEADERS.scope(headers, future))),
-        Err(error) if !error.is_instance_of::<PyException>(py) => Err(error),
-        Ok(None) | Err(_) => Ok(future),
+        Ok(None) => Ok(future),
+        Err(error) => said(py, error).map(|_| future),
     }
 }
 

@@ -88,7 +88,11 @@ def test_the_client_of_a_child_goes_with_a_grandchild(tmp_path):
 
         def drop():
             nonlocal client
+            told = []
+            # What goes wrong while an object is freed is raised nowhere.
+            sys.unraisablehook = told.append
             del client
+            assert told == []
 
         assert child(drop) == 0
 

@@ -23,7 +23,8 @@ pub(crate) struct Queue {
     dropped: u64,
     /// Events that came too late to be taken.
     late: u64,
-    stage: Stage,
+    /// Whether more events are taken.
+    is_open: bool,
     /// Those who wait for events to be sent.
     flushes: Vec<Flush>,
 }
@@ -35,15 +36,6 @@ struct Flush {
     goal: u64,
     /// How many of them were dropped since.
     lost: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Open,
-    /// No more events are taken; those that wait are sent.
-    Draining,
-    /// Nothing is sent any more.
-    Closed,
 }
 
 impl Queue {
@@ -60,14 +52,14 @@ impl Queue {
             dropped: 0,
             late: 0,
             flushes: Vec::new(),
-            stage: Stage::Open,
+            is_open: true,
         }
     }
 
     /// Adds an event; the oldest that wait make room for it. Gives how many wait now.
     #[inline]
     pub(crate) fn push(&mut self, event: CallEvent) -> usize {
-        if self.stage != Stage::Open {
+        if !self.is_open {
             self.late += 1;
             return 0;
         }
@@ -135,17 +127,13 @@ impl Queue {
 
     /// Takes no more events; what waits is still to be sent. False if that was so before.
     pub(crate) fn drain(&mut self) -> bool {
-        let was_open = self.stage == Stage::Open;
-        if was_open {
-            self.stage = Stage::Draining;
-        }
-        was_open
+        std::mem::replace(&mut self.is_open, false)
     }
 
     /// Drops what is pending, and whatever comes: what is on its way counts as dropped unless it arrives
     /// after all.
     pub(crate) fn close(&mut self) {
-        self.stage = Stage::Closed;
+        self.is_open = false;
         self.lose(self.first_waiting(), self.events.len());
         self.events = VecDeque::new();
         self.bytes = 0;
