@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Message, ModelSpecificPrompt, TemplateFormat};
+use crate::{Message, ModelSpecificPrompt, PromptResponse, TemplateFormat};
 
 /// What a new prompt is made of. Everything but the name and a body has a default.
 ///
@@ -146,6 +146,31 @@ impl NewPrompt {
     shared_setters!();
 }
 
+/// What the authors of a version wrote, without its number.
+impl From<&PromptResponse> for NewPrompt {
+    fn from(prompt: &PromptResponse) -> Self {
+        let (content, messages) = match prompt.messages.as_slice() {
+            [] => (Some(prompt.content.clone()), None),
+            messages => (None, Some(messages.to_vec())),
+        };
+        Self {
+            name: prompt.name.clone(),
+            slug: Some(prompt.slug.clone()),
+            description: Some(prompt.description.clone()),
+            content,
+            messages,
+            variables: Some(prompt.variables.clone()),
+            target_models: prompt.target_models.clone(),
+            model_specific_prompts: prompt.model_specific_prompts.clone(),
+            template_format: prompt.template_format.clone(),
+            tags: prompt.tags.clone(),
+            metadata: prompt.metadata.clone(),
+            module_id: prompt.module_id.clone(),
+            version: None,
+        }
+    }
+}
+
 /// What an update changes; fields left out stay as they are.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -212,6 +237,25 @@ impl PromptUpdate {
     }
 
     shared_setters!();
+}
+
+/// An update to exactly what a new prompt would be, its slug and version aside.
+impl From<NewPrompt> for PromptUpdate {
+    fn from(prompt: NewPrompt) -> Self {
+        Self {
+            name: Some(prompt.name),
+            description: Some(prompt.description.unwrap_or_default()),
+            content: prompt.content,
+            messages: prompt.messages,
+            variables: prompt.variables,
+            target_models: Some(prompt.target_models),
+            model_specific_prompts: Some(prompt.model_specific_prompts),
+            template_format: Some(prompt.template_format),
+            tags: Some(prompt.tags),
+            metadata: Some(prompt.metadata),
+            module_id: Some(prompt.module_id.unwrap_or_default()),
+        }
+    }
 }
 
 /// Which number of the version an update raises.
