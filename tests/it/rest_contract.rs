@@ -3,9 +3,11 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::time::Duration;
 
 use promptops_client::{
-    Error, ErrorKind, NewPrompt, PromptOpsClient, PromptUpdate, RetryConfig, SortBy, vars,
+    Error, ErrorKind, Granularity, NewKey, NewPrompt, PromptOpsClient, PromptUpdate, RetryConfig,
+    Scope, SortBy, vars,
 };
 use serde_json::{Value, json};
 use wiremock::matchers::{
@@ -38,6 +40,13 @@ fn given(verb: &str, route: &str) -> MockBuilder {
 
 fn prompt() -> Value {
     json!({"id": "p-1", "slug": "a/b", "content": "Hi {{ n }}", "version": "1.0.0"})
+}
+
+fn key() -> Value {
+    json!({
+        "id": "k/1", "prefix": "po_abcde", "name": "ci", "allowed_scopes": ["read"],
+        "created_at": "2026-11-25T12:00:00Z", "created_by": "ann",
+    })
 }
 
 #[expect(clippy::too_many_lines, reason = "a table, one entry an operation")]
@@ -253,18 +262,92 @@ fn operations() -> Vec<Operation> {
             answer: || json!({"models": [{"provider": "openai", "name": "gpt-4", "compatible": true}]}),
             gives: json!(true),
         },
+        Operation {
+            name: "changes",
+            call: |c| {
+                let request = c.changes().project("p").since("c0").limit(2);
+                called(async { Ok(!request.wait(Duration::from_secs(1)).await?.has_more) })
+            },
+            expects: || {
+                given("GET", "/changes")
+                    .and(query_param("project_id", "p"))
+                    .and(query_param("since", "c0"))
+                    .and(query_param("limit", "2"))
+                    .and(query_param("wait", "1"))
+            },
+            answer: || json!({"changes": [], "next_cursor": "c3"}),
+            gives: json!(true),
+        },
+        Operation {
+            name: "get_usage_stats",
+            call: |c| {
+                let request = c.get_usage_stats().prompt("a/b").start("2026-11-01");
+                called(async { Ok(request.granularity(Granularity::Hour).await?.totals.requests) })
+            },
+            expects: || {
+                given("GET", "/usage/stats")
+                    .and(query_param("prompt_id", "a/b"))
+                    .and(query_param("start_date", "2026-11-01"))
+                    .and(query_param("granularity", "hour"))
+            },
+            answer: || json!({"end_date": "2026-11-02T00:00:00Z", "totals": {"requests": 0}}),
+            gives: json!(0),
+        },
+        Operation {
+            name: "list_api_keys",
+            call: |c| {
+                let request = c.list_api_keys().limit(7);
+                called(async { Ok(request.await?.api_keys.len() < 8) })
+            },
+            expects: || given("GET", "/auth/api-keys").and(query_param("limit", "7")),
+            answer: || json!({"api_keys": [key()]}),
+            gives: json!(true),
+        },
+        Operation {
+            name: "create_api_key",
+            call: |c| {
+                let new = NewKey {
+                    name: "ci".to_owned(),
+                    scopes: Some([Scope::Read].into()),
+                    ..NewKey::default()
+                };
+                let request = c.create_api_key(new);
+                called(async { Ok(request.await?.key.name) })
+            },
+            expects: || {
+                let body = json!({"name": "ci", "allowed_scopes": ["read"]});
+                given("POST", "/auth/api-keys").and(body_partial_json(body))
+            },
+            answer: || {
+                let mut made = key();
+                made["api_key"] = json!("po_x");
+                made["secret_key"] = json!("s");
+                made
+            },
+            gives: json!("ci"),
+        },
+        Operation {
+            name: "revoke_api_key",
+            call: |c| {
+                let request = c.revoke_api_key("k/1");
+                called(async { Ok(request.await?.id) })
+            },
+            expects: || given("DELETE", "/auth/api-keys/k%2F1"),
+            answer: key,
+            gives: json!("k/1"),
+        },
     ]
 }
 
 async fn server() -> (MockServer, PromptOpsClient) {
     let server = MockServer::start().await;
-    let client = quiet()
-        .base_url(format!("{}/v1", server.uri()))
-        .api_key("po_test")
-        .retry(RetryConfig::none())
-        .build()
-        .unwrap();
+    let client = client(&server);
     (server, client)
+}
+
+fn client(server: &MockServer) -> PromptOpsClient {
+    let builder = quiet().base_url(format!("{}/v1", server.uri())).api_key("po_test");
+    builder.retry(RetryConfig::none()).build().unwrap()
 }
 
 #[tokio::test]
@@ -316,13 +399,14 @@ async fn every_operation_makes_the_right_error_of_every_status() {
         (504, "GATEWAY_TIMEOUT", ErrorKind::Server),
         (507, "STORAGE_FULL", ErrorKind::Server),
     ] {
-        let (server, client) = server().await;
+        let (server, _) = server().await;
         let error = json!({"success": false, "metadata": {"request_id": "r-1"},
             "error": {"code": code, "message": "told", "details": {"more": 1}}});
         let answer = ResponseTemplate::new(status).set_body_json(error);
         Mock::given(any()).respond_with(answer).mount(&server).await;
         for operation in operations() {
-            let answered = (operation.call)(&client).await;
+            // One of its own: the circuit breaker would spare the registry after so many failures.
+            let answered = (operation.call)(&client(&server)).await;
             // That a prompt is not there is what it was asked for.
             if operation.name == "validate_prompt" && kind == ErrorKind::PromptNotFound {
                 assert_eq!(answered.unwrap(), json!(false));
@@ -400,6 +484,8 @@ async fn every_operation_is_answered_by_our_server() {
                 Ok(_) => {}
                 // Another revision than that which the operation names.
                 Err(error) if name == "update_prompt" => assert_eq!(error.status(), Some(412)),
+                // There is no such key.
+                Err(error) if name == "revoke_api_key" => assert_eq!(error.status(), Some(404)),
                 Err(error) => panic!("{name}: {error}"),
             }
         }

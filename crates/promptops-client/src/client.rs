@@ -7,8 +7,8 @@ use promptops_telemetry::Flushing;
 use promptops_transport::{CircuitState, Deadline, Pipeline};
 use promptops_types::{
     BatchEntry, CacheStats, ClientConfig, ClientStats, ConfigPatch, Error, ErrorCode, ErrorContext,
-    ModelProvider, NewPrompt, PromptResponse, PromptUpdate, PromptVariables, TelemetryConfig,
-    TelemetrySummary, TimeSource, ValidationIssue,
+    ModelProvider, NewKey, NewPrompt, PromptResponse, PromptUpdate, PromptVariables,
+    TelemetryConfig, TelemetrySummary, TimeSource, ValidationIssue,
 };
 use serde::Serialize;
 
@@ -17,9 +17,10 @@ use crate::base_url::BaseUrl;
 use crate::cache::Cache;
 use crate::observer::Observer;
 use crate::requests::{
-    ClearCache, CreatePrompt, DeletePrompt, DiffPrompt, GetModelCompatibility, GetPrompt,
-    GetPrompts, Labels, ListModels, ListPrompts, Prefetch, PromptVersions, RemoveLabel,
-    RenderPrompt, SetLabel, UpdatePrompt, ValidatePrompt, cached,
+    Changes, ClearCache, CreateApiKey, CreatePrompt, DeletePrompt, DiffPrompt,
+    GetModelCompatibility, GetPrompt, GetPrompts, GetUsageStats, Labels, ListApiKeys, ListModels,
+    ListPrompts, Prefetch, PromptVersions, RemoveLabel, RenderPrompt, RevokeApiKey, SetLabel,
+    UpdatePrompt, ValidatePrompt, cached,
 };
 use crate::templates::Templates;
 
@@ -443,5 +444,31 @@ impl PromptOpsClient {
     /// Takes a label away.
     pub fn remove_label(&self, id: impl Into<String>, label: impl Into<String>) -> RemoveLabel {
         RemoveLabel::new(self, id.into(), label.into())
+    }
+
+    /// Tells what was published, labelled and deleted, in order, from a cursor on.
+    pub fn changes(&self) -> Changes {
+        Changes::new(self)
+    }
+
+    /// Tells what was used of the registry, as far as its clients told it.
+    pub fn get_usage_stats(&self) -> GetUsageStats {
+        GetUsageStats::new(self)
+    }
+
+    /// Lists the keys that may do no more than the client's own.
+    pub fn list_api_keys(&self) -> ListApiKeys {
+        ListApiKeys::new(self)
+    }
+
+    /// Makes a key, which may do no more than the client's own. Its text and its secret are told this
+    /// once; a call that failed may have made it all the same.
+    pub fn create_api_key(&self, key: NewKey) -> CreateApiKey {
+        CreateApiKey::new(self, key)
+    }
+
+    /// Ends a key: it is refused from the next request on.
+    pub fn revoke_api_key(&self, id: impl Into<String>) -> RevokeApiKey {
+        RevokeApiKey::new(self, id.into())
     }
 }

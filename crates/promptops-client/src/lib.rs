@@ -48,12 +48,14 @@ pub use promptops_transport::{
 #[cfg(feature = "hyper")]
 pub use promptops_transport::{HyperTransport, HyperTransportBuilder, Resolver};
 pub use promptops_types::{
-    BatchEntry, BatchResponse, BodyChoice, BodyKind, Bump, CacheConfig, CacheLevel, CacheStats,
-    ClientConfig, ClientStats, ConfigPatch, DEFAULT_BASE_URL, DEFAULT_PROJECT, Deleted,
-    DependencyHealth, Driver, Error, ErrorBody, ErrorCode, ErrorContext, ErrorKind, HealthState,
-    HealthStatus, Label, LabelName, LabelTarget, Message, ModelCompatibility, ModelInfo,
-    ModelProvider, ModelSpecificPrompt, NewPrompt, PromptDiff, PromptResponse, PromptUpdate,
-    PromptVariables, RenderResponse, RetryConfig, Secret, Selector, SelectorError, SortBy,
-    SortOrder, Source, Task, TelemetryConfig, TelemetrySummary, TemplateFormat, Timestamp,
-    ValidationIssue, Version, estimate_tokens, vars,
+    Action, ApiKey, ApiKeyPage, AuditEntry, BatchEntry, BatchResponse, BodyChoice, BodyKind, Bump,
+    CacheConfig, CacheLevel, CacheStats, ChangePage, ClientConfig, ClientStats, ConfigPatch,
+    CreatedKey, DEFAULT_BASE_URL, DEFAULT_PROJECT, Deleted, DependencyHealth, Driver, Error,
+    ErrorBody, ErrorCode, ErrorContext, ErrorKind, Granularity, HealthState, HealthStatus, Label,
+    LabelName, LabelTarget, Message, ModelCompatibility, ModelInfo, ModelProvider,
+    ModelSpecificPrompt, NewKey, NewPrompt, PromptDiff, PromptPage, PromptResponse, PromptUpdate,
+    PromptUsage, PromptVariables, RateLimits, RenderResponse, RetryConfig, Scope, Secret, Selector,
+    SelectorError, SortBy, SortOrder, Source, Task, TelemetryConfig, TelemetrySummary,
+    TemplateFormat, Timestamp, UsagePeriod, UsageStats, UsageTotals, ValidationIssue, Version,
+    estimate_tokens, vars,
 };

@@ -57,6 +57,11 @@ pub(crate) static LABELS: Operation = Operation::new("labels", Method::GET);
 pub(crate) static SET_LABEL: Operation = Operation::keyed("set_label", Method::PUT);
 pub(crate) static REMOVE_LABEL: Operation = Operation::new("remove_label", Method::DELETE);
 pub(crate) static GET_PROMPTS: Operation = Operation::reads("get_prompts", Method::POST);
+pub(crate) static CHANGES: Operation = Operation::new("changes", Method::GET);
+pub(crate) static USAGE_STATS: Operation = Operation::new("get_usage_stats", Method::GET);
+pub(crate) static API_KEYS: Operation = Operation::new("list_api_keys", Method::GET);
+pub(crate) static CREATE_API_KEY: Operation = Operation::new("create_api_key", Method::POST);
+pub(crate) static REVOKE_API_KEY: Operation = Operation::new("revoke_api_key", Method::DELETE);
 pub(crate) static LIST_MODELS: Operation = Operation::new("list_models", Method::GET);
 pub(crate) static COMPATIBILITY: Operation =
     Operation::reads("get_model_compatibility", Method::POST);

@@ -42,13 +42,13 @@ pub(crate) fn read(source: &str, from: usize, mistakes: &mut Vec<Found>) -> Body
     let is_chat = headings.first().is_some_and(|line| source[from..line.start].trim().is_empty());
     if !is_chat {
         mistakes.extend(headings.into_iter().map(|line| {
-            Found::new(line, "this heads a message, but the prompt does not begin with one").help(
-                "begin with a heading to make a chat; write `\\` before it if it is text",
-            )
+            Found::new(line, "this heads a message, but the prompt does not begin with one")
+                .help("begin with a heading to make a chat; write `\\` before it if it is text")
         }));
         return Body { parts: vec![Part { heading: None, text: from..source.len() }] };
     }
-    let ends = headings.iter().skip(1).map(|line| (line.start, true)).chain([(source.len(), false)]);
+    let ends =
+        headings.iter().skip(1).map(|line| (line.start, true)).chain([(source.len(), false)]);
     let mut parts = Vec::new();
     for (line, (end, is_followed)) in headings.iter().zip(ends) {
         let text = text_below(source, line.end, end, is_followed);
@@ -74,29 +74,22 @@ fn headings(source: &str, from: usize) -> Vec<Range<usize>> {
 }
 
 /// The text between a heading's line and the next one's, without the end of the heading's line, an empty
-/// line after it and one before the next heading; the last text without the end of its last line.
+/// line after it and one before the next heading; the last text without the end of its last line. Lines
+/// end as the heading's does: another end is text.
 fn text_below(source: &str, from: usize, to: usize, is_followed: bool) -> Range<usize> {
     let (mut from, mut to) = (from, to);
-    // The end of the heading's line, and an empty line.
+    let end = if source[from..to].starts_with("\r\n") { "\r\n" } else { "\n" };
     for _ in 0..2 {
-        from += line_end_at_start(&source[from..to]).len();
+        if source[from..to].starts_with(end) {
+            from += end.len();
+        }
     }
-    // The end of the text's line, and an empty line that ends as it does.
-    let end = line_end_at_end(&source[from..to]);
     for _ in 0..=usize::from(is_followed) {
-        if !end.is_empty() && line_end_at_end(&source[from..to]) == end {
+        if source[from..to].ends_with(end) {
             to -= end.len();
         }
     }
     from..to
-}
-
-fn line_end_at_start(text: &str) -> &str {
-    ["\r\n", "\n"].into_iter().find(|end| text.starts_with(end)).unwrap_or_default()
-}
-
-fn line_end_at_end(text: &str) -> &str {
-    ["\r\n", "\n"].into_iter().find(|end| text.ends_with(end)).unwrap_or_default()
 }
 
 /// The role and the other fields that a heading names.
@@ -144,17 +137,20 @@ pub(crate) fn written_heading(message: &Message) -> String {
 
 /// A text as it stands in a file.
 pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
-    each_line(text, |line| line.trim_start_matches('\\').starts_with(HEADING), |line, out| {
-        out.push('\\');
-        out.push_str(line);
-    })
+    each_line(
+        text,
+        |line| line.trim_start_matches('\\').starts_with(HEADING),
+        |line, out| {
+            out.push('\\');
+            out.push_str(line);
+        },
+    )
 }
 
 /// A text as it was before it was escaped.
 pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
-    let is_escaped = |line: &str| {
-        line.starts_with('\\') && line.trim_start_matches('\\').starts_with(HEADING)
-    };
+    let is_escaped =
+        |line: &str| line.starts_with('\\') && line.trim_start_matches('\\').starts_with(HEADING);
     each_line(text, is_escaped, |line, out| out.push_str(&line[1..]))
 }
 
@@ -204,6 +200,7 @@ mod tests {
         assert_eq!(texts(empty), of(&[("a", ""), ("b", "")]));
         let ends = "## message: a\n\nx\n\n\n## message: b\n\n\r\n\n";
         assert_eq!(texts(ends), of(&[("a", "x\n"), ("b", "\r\n")]));
+        assert_eq!(texts("## message: a\n\nx\r\n"), of(&[("a", "x\r")]));
     }
 
     #[test]
@@ -228,7 +225,8 @@ mod tests {
 
     #[test]
     fn every_wrong_heading_is_told() {
-        let source = "## message:\n\n## message: a {\n\n## message: \"\n\n## message: a {\"role\":1}\n";
+        let source =
+            "## message:\n\n## message: a {\n\n## message: \"\n\n## message: a {\"role\":1}\n";
         let mut mistakes = Vec::new();
         read(source, 0, &mut mistakes);
         assert_eq!(mistakes.len(), 4);

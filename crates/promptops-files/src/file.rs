@@ -2,6 +2,7 @@ use std::ops::Range;
 
 use promptops_template::PromptTemplate;
 use promptops_types::{Message, NewPrompt, PromptResponse, TemplateFormat, ValidationIssue};
+use sha2::{Digest, Sha256};
 
 use crate::body::{self, unescaped};
 use crate::front_matter::{self, Places};
@@ -105,7 +106,7 @@ impl PromptFile {
         }
         if mistakes.is_empty()
             && written(prompt) != self.source
-            && let Some(layout) = layout::of(&self.source, &body)
+            && let Some(layout) = layout::of(&self.source, &body, &prompt.metadata)
         {
             prompt.metadata.insert(LAYOUT.to_owned(), layout);
         }
@@ -138,10 +139,7 @@ impl PromptFile {
 
     /// Whether a registry has what the file says, so that there is nothing to write on either side.
     pub fn is_same(&self, there: &PromptResponse) -> bool {
-        let there = NewPrompt::from(there);
-        // Equal mappings may have their names in another order.
-        let order = |prompt: &NewPrompt| serde_json::to_string(&prompt.metadata).ok();
-        normal(&self.prompt) == normal(&there) && order(&self.prompt) == order(&there)
+        fingerprint(&self.prompt) == fingerprint(&NewPrompt::from(there))
     }
 
     /// What a registry found wrong with the prompt, where it stands in the file.
@@ -202,8 +200,9 @@ impl PromptFile {
     }
 }
 
-/// A prompt with what may be said in two ways said in one.
-fn normal(prompt: &NewPrompt) -> NewPrompt {
+/// SHA-256 of everything that authors write of a prompt, its layout as a file and the order of its metadata
+/// included, its version aside: equal where there is nothing to write on either side.
+pub fn fingerprint(prompt: &NewPrompt) -> [u8; 32] {
     let mut prompt = prompt.clone();
     let given = |text: &mut Option<String>| *text = text.take().filter(|text| !text.is_empty());
     given(&mut prompt.description);
@@ -211,7 +210,8 @@ fn normal(prompt: &NewPrompt) -> NewPrompt {
     given(&mut prompt.content);
     prompt.messages = prompt.messages.filter(|messages| !messages.is_empty());
     prompt.version = None;
-    prompt
+    // It serialises as it came.
+    Sha256::digest(serde_json::to_vec(&prompt).unwrap_or_default()).into()
 }
 
 /// The variables of a prompt that names none: those of its placeholders, in order of first use. `None`

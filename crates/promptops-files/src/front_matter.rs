@@ -51,8 +51,9 @@ pub(crate) fn split(source: &str, mistakes: &mut Vec<Found>) -> Split {
         at = end;
     }
     mistakes.push(
-        Found::new(from..begin, "the front matter that begins here does not end")
-            .help("end it with a line `---`; a content that begins so needs front matter before it"),
+        Found::new(from..begin, "the front matter that begins here does not end").help(
+            "end it with a line `---`; a content that begins so needs front matter before it",
+        ),
     );
     Split { yaml: begin..begin, body: source.len() }
 }
@@ -108,12 +109,16 @@ impl Reader<'_> {
             if !names.contains(&entry.key.as_str()) {
                 let help = match near_match(&entry.key, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}; what is your own goes into `metadata`", names.join(", ")),
+                    None => format!(
+                        "there are {}; what is your own goes into `metadata`",
+                        names.join(", ")
+                    ),
                 };
                 self.wrong(&entry.key_range, format!("there is no field `{}`", entry.key), &help);
                 continue;
             }
-            let place = if entry.value.range.is_empty() { &entry.key_range } else { &entry.value.range };
+            let place =
+                if entry.value.range.is_empty() { &entry.key_range } else { &entry.value.range };
             self.places.insert(format!("{within}{}", entry.key), place.clone());
             if !entry.value.is_null() {
                 known.push(entry);

@@ -3,7 +3,7 @@
 //! the order of fields come back as they were.
 
 use promptops_types::{Message, NewPrompt};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::body::{Body, escaped};
 
@@ -13,8 +13,11 @@ pub(crate) const LAYOUT: &str = "file_layout";
 /// Most bytes of a layout, as JSON. With a larger one, the file is written anew.
 const MAX_BYTES: usize = 16 * 1024;
 
+/// Most bytes of metadata with a layout in them: a little less than a registry takes.
+const MAX_METADATA_BYTES: usize = 63 * 1024;
+
 /// What stands before each text, and after the last. `None` for a layout that is too large.
-pub(crate) fn of(source: &str, body: &Body) -> Option<Value> {
+pub(crate) fn of(source: &str, body: &Body, metadata: &Map<String, Value>) -> Option<Value> {
     let mut pieces = Vec::new();
     let mut at = 0;
     for part in &body.parts {
@@ -23,7 +26,9 @@ pub(crate) fn of(source: &str, body: &Body) -> Option<Value> {
     }
     pieces.push(Value::from(&source[at..]));
     let layout = Value::Array(pieces);
-    (layout.to_string().len() <= MAX_BYTES).then_some(layout)
+    let size = layout.to_string().len();
+    let metadata = serde_json::to_string(metadata).map_or(0, |text| text.len());
+    (size <= MAX_BYTES && size + metadata <= MAX_METADATA_BYTES).then_some(layout)
 }
 
 /// The file of a prompt, laid out as its metadata says. `None` where they say nothing that fits.

@@ -11,7 +11,7 @@ mod path;
 mod write;
 mod yaml;
 
-pub use file::PromptFile;
+pub use file::{PromptFile, fingerprint};
 pub use imported::{Imported, ImportedVersion};
 pub use mistake::{Mistake, Mistakes};
 pub use path::{PROMPT_FILE, path_of, slug_of};

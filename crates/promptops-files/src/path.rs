@@ -38,7 +38,9 @@ pub fn path_of(slug: &str) -> Result<PathBuf, String> {
             name.push_str(PROMPT_FILE);
         }
         if segment.is_empty() {
-            return Err(format!("the slug `{slug}` has an empty part, which no file can be named by"));
+            return Err(format!(
+                "the slug `{slug}` has an empty part, which no file can be named by"
+            ));
         }
         if name.len() > MAX_NAME {
             return Err(format!("the slug `{slug}` has a part that is too long for a file's name"));
@@ -52,7 +54,8 @@ fn file_name(segment: &str) -> String {
     let lower = segment.to_ascii_lowercase();
     let stem = lower.split('.').next().unwrap_or_default();
     let is_numbered = |prefix| {
-        stem.strip_prefix(prefix).is_some_and(|n: &str| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
+        stem.strip_prefix(prefix)
+            .is_some_and(|n: &str| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
     };
     let is_device = DEVICES.contains(&stem) || is_numbered("com") || is_numbered("lpt");
     let last = segment.chars().count().saturating_sub(1);
@@ -111,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_path_is_one_slug_and_stays_in_its_folder() {
-        for slug in ["..", "a/../../b", "/etc/passwd", "C:\\x", "nul", "com1.x", "a.", " ", "a%2Fb"] {
+        for slug in ["..", "a/../../b", "/etc/passwd", "C:\\x", "nul", "com1.x", "a.", " ", "a%2Fb"]
+        {
             let Ok(path) = path_of(slug) else { continue };
             assert!(path.components().all(|part| matches!(part, Component::Normal(_))), "{path:?}");
             assert_eq!(slug_of(&path).as_deref(), Ok(slug));

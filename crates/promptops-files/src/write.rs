@@ -117,7 +117,11 @@ impl<'p> FrontMatter<'p> {
                 .filter(|format| *format != TemplateFormat::Simple.as_str()),
             variables: prompt.variables.as_deref().filter(|given| found.as_deref() != Some(given)),
             metadata,
-            model_specific_prompts: prompt.model_specific_prompts.iter().map(ModelBody::of).collect(),
+            model_specific_prompts: prompt
+                .model_specific_prompts
+                .iter()
+                .map(ModelBody::of)
+                .collect(),
         }
     }
 }

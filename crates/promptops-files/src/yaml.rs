@@ -74,7 +74,8 @@ impl Node {
 /// Reads the one document of `text`, which is at `offset` of its file. `None` where there is none, or
 /// where a mistake keeps it from being read.
 pub(crate) fn read(text: &str, offset: usize, mistakes: &mut Vec<Found>) -> Option<Node> {
-    let mut reader = Reader { events: Parser::new_from_str(text), offset, end: text.len(), mistakes };
+    let mut reader =
+        Reader { events: Parser::new_from_str(text), offset, end: text.len(), mistakes };
     match reader.document() {
         Ok(node) => node,
         Err(found) => {
@@ -206,7 +207,8 @@ mod tests {
 
     #[test]
     fn what_is_not_quoted_is_json_or_a_text() {
-        let text = "a: [1, -2.50, 1e3, '1', yes, 2024-01-01, 0x10, ~, true]\nb:\n- x: |\n    y\n\n- {}\n";
+        let text =
+            "a: [1, -2.50, 1e3, '1', yes, 2024-01-01, 0x10, ~, true]\nb:\n- x: |\n    y\n\n- {}\n";
         let wanted = json!({
             "a": [1, -2.50, 1e3, "1", "yes", "2024-01-01", "0x10", null, true],
             "b": [{"x": "y\n"}, {}],

@@ -1,11 +1,8 @@
 //! API keys: who may ask, for what, and how much.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
-use promptops_types::{Secret, Timestamp, ValidationIssue};
-use serde::{Deserialize, Serialize};
+use promptops_types::{ApiKey, NewKey, RateLimits, Scope, Secret, Timestamp, ValidationIssue};
 use sha2::{Digest, Sha256};
 
 use crate::limits::{MAX_DESCRIPTION_CHARS, MAX_ITEMS, MAX_NAME_CHARS};
@@ -22,140 +19,6 @@ const CHECKSUM: usize = 6;
 const SHOWN: usize = 8;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-/// What a key may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum Scope {
-    /// Reading prompts.
-    Read,
-    /// Changing prompts.
-    Write,
-    /// Managing keys.
-    Admin,
-}
-
-impl Scope {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
-
-    /// The spelling in the store and on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
-        found.ok_or_else(|| format!("there is no scope `{text}`; use read, write or admin"))
-    }
-}
-
-/// Most requests of a key. What is not set has the server's own limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct RateLimits {
-    /// In any minute.
-    #[serde(rename = "rate_limit_per_minute")]
-    pub per_minute: Option<u32>,
-    /// In any hour.
-    #[serde(rename = "rate_limit_per_hour")]
-    pub per_hour: Option<u32>,
-    /// In any day.
-    #[serde(rename = "rate_limit_per_day")]
-    pub per_day: Option<u32>,
-}
-
-impl RateLimits {
-    /// Each window's limit, the shortest first.
-    pub fn windows(self) -> [Option<u32>; 3] {
-        [self.per_minute, self.per_hour, self.per_day]
-    }
-}
-
-/// A key as it is known: never its text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ApiKey {
-    /// UUID.
-    pub id: String,
-    /// Its first characters.
-    pub prefix: String,
-    /// What people call it.
-    pub name: String,
-    /// More about it.
-    pub description: Option<String>,
-    /// What it may be used for.
-    #[serde(rename = "allowed_scopes")]
-    pub scopes: BTreeSet<Scope>,
-    /// Where; `None` is everywhere.
-    #[serde(rename = "allowed_projects")]
-    pub projects: Option<BTreeSet<String>>,
-    /// How much.
-    #[serde(flatten)]
-    pub limits: RateLimits,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// By whom.
-    pub created_by: String,
-    /// Until when it works.
-    pub expires_at: Option<Timestamp>,
-    /// Since when it works no more.
-    pub revoked_at: Option<Timestamp>,
-}
-
-impl ApiKey {
-    /// Whether it may be used at a time.
-    pub fn is_valid(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
-    }
-}
-
-/// A key to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct NewKey {
-    /// What people call it.
-    pub name: String,
-    /// More about it.
-    #[serde(default)]
-    pub description: Option<String>,
-    /// What it may be used for; `read` unless given.
-    #[serde(default, rename = "allowed_scopes")]
-    pub scopes: Option<BTreeSet<Scope>>,
-    /// Where; everywhere that its maker may be, unless given.
-    #[serde(default, rename = "allowed_projects")]
-    pub projects: Option<BTreeSet<String>>,
-    /// Most requests in any minute.
-    #[serde(default, rename = "rate_limit_per_minute")]
-    pub per_minute: Option<u32>,
-    /// Most requests in any hour.
-    #[serde(default, rename = "rate_limit_per_hour")]
-    pub per_hour: Option<u32>,
-    /// Most requests in any day.
-    #[serde(default, rename = "rate_limit_per_day")]
-    pub per_day: Option<u32>,
-    /// Until when it works.
-    #[serde(default)]
-    pub expires_at: Option<Timestamp>,
-}
 
 /// SHA-256 of a key: what it is looked up by.
 pub type KeyHash = [u8; 32];

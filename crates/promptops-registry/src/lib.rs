@@ -32,23 +32,24 @@ pub use content::VersionContent;
 pub use delete::DeleteOptions;
 pub use diff::diff;
 pub use error::RegistryError;
-pub use keys::{ApiKey, KeyHash, NewKey, RateLimits, Scope, key_hash};
+pub use keys::{KeyHash, key_hash};
 pub use labels::LabelMove;
 pub use limits::{MAX_BODY_BYTES, MAX_PAGE};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresStore};
-pub use publish::UpdateOptions;
+/// What both sides of the contract speak.
+pub use promptops_types::{Action, ApiKey, AuditEntry, NewKey, RateLimits, Scope};
+pub use publish::{UpdateOptions, check_prompt};
 pub use registry::{Found, PromptRef, Registry};
 pub use sqlite::{SqliteStore, copy as copy_sqlite};
 #[cfg(feature = "test-util")]
 pub use store::contract as store_contract;
 pub use store::{
-    Action, Applied, AuditEntry, AuditQuery, Change, Decide, Decision, Each, Focus, ListPage,
-    ListQuery, Located, Module, NamedPrompt, Op, Pick, Place, Project, PromptHead, PromptState,
-    Receipt, Receipted, Record, Records, Reference, SharedStore, SortValue, Store, StoreError,
-    StoredVersion, Target,
+    Applied, AuditQuery, Change, Decide, Decision, Each, Focus, ListPage, ListQuery, Located,
+    Module, NamedPrompt, Op, Pick, Place, Project, PromptHead, PromptState, Receipt, Receipted,
+    Record, Records, Reference, SharedStore, SortValue, Store, StoreError, StoredVersion, Target,
 };
-pub use transfer::Transferred;
+pub use transfer::{ExportWriter, Transferred, read_export};
 pub use usage::{
     Histogram, Logged, StatsQuery, TopPrompt, USAGE_KEPT, Usage, UsageBatch, UsageQuery, UsageRow,
 };

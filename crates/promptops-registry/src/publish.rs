@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use promptops_types::{Bump, DEFAULT_PROJECT, NewPrompt, PromptUpdate, Version};
+use promptops_types::{Bump, DEFAULT_PROJECT, NewPrompt, PromptUpdate, ValidationIssue, Version};
 
 use crate::digest::render_digest;
 use crate::limits::MAX_DESCRIPTION_CHARS;
@@ -10,8 +10,8 @@ use crate::naming::{check_name, check_slug, is_uuid, slug_for};
 use crate::read::{exact, found};
 use crate::registry::{Viewed, check_revision};
 use crate::{
-    Access, Action, AuditEntry, Change, Focus, Found, Op, PromptHead, PromptRef, PromptState,
-    Reference, Registry, RegistryError, Scope, Store, StoredVersion, Target, VersionContent,
+    Access, Action, Change, Focus, Found, Op, PromptHead, PromptRef, PromptState, Reference,
+    Registry, RegistryError, Scope, Store, StoredVersion, Target, VersionContent,
 };
 
 /// How an update is made. The default publishes the next minor version.
@@ -30,6 +30,25 @@ pub struct UpdateOptions {
     pub force: bool,
     /// The revisions the caller has read, mostly one; any other is refused.
     pub if_revision: Option<Vec<u64>>,
+}
+
+/// What every registry would refuse in a new prompt, found without one; nothing where it would be taken,
+/// unless its slug is.
+pub fn check_prompt(new: &NewPrompt) -> Vec<ValidationIssue> {
+    let mut issues = Vec::new();
+    if let Some(slug) = &new.slug {
+        check_slug(slug, &mut issues);
+    }
+    match VersionContent::from_new(new.clone()) {
+        Ok(_) => {}
+        Err(RegistryError::Invalid(more)) => issues.extend(more),
+        Err(other) => {
+            let field =
+                if let RegistryError::TooLarge { field, .. } = &other { field } else { "prompt" };
+            issues.push(ValidationIssue::new(field, "refused", other.to_string()));
+        }
+    }
+    issues
 }
 
 impl Registry {
@@ -191,7 +210,7 @@ fn create(
         });
     }
     let at = head.created_at;
-    let mut entry = AuditEntry::new(access.actor(), Action::Publish, head, at);
+    let mut entry = head.audit(access.actor(), Action::Publish, at);
     entry.version = Some(stored.version.clone());
     entry.digest_after = Some(stored.digest.clone());
     Ok(Change {

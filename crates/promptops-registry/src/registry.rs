@@ -155,7 +155,7 @@ impl Viewed {
 
     /// A line for the audit trail about this prompt; the caller adds what it is about.
     pub(crate) fn audit(&self, head: &PromptHead, action: Action, at: Timestamp) -> AuditEntry {
-        AuditEntry::new(self.access.actor(), action, head, at)
+        head.audit(self.access.actor(), action, at)
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::digest::hex;
-use crate::{Access, Record, Registry, RegistryError, Scope, Store, StoreError};
+use crate::{Access, Record, Records, Registry, RegistryError, Scope, Store, StoreError};
 
 /// What the first line says.
 const FORMAT: &str = "promptops-export";
@@ -45,16 +45,36 @@ pub struct Transferred {
     pub digest: String,
 }
 
-/// Writes lines and takes their checksums.
-struct Lines<W> {
+/// Writes an export, record by record: for those who have the records from elsewhere than a store.
+#[derive(Debug)]
+pub struct ExportWriter<W> {
     to: W,
     all: Sha256,
     records: Sha256,
     count: u64,
 }
 
-impl<W: Write> Lines<W> {
-    fn write(&mut self, line: &impl Serialize, is_record: bool) -> Result<(), StoreError> {
+impl<W: Write> ExportWriter<W> {
+    /// Begins an export that is made at this time.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when `to` fails.
+    pub fn new(to: W, exported_at: Timestamp) -> Result<Self, StoreError> {
+        let mut writer = Self { to, all: Sha256::new(), records: Sha256::new(), count: 0 };
+        writer.line(&Head { format: FORMAT.to_owned(), version: VERSION, exported_at }, false)?;
+        Ok(writer)
+    }
+
+    /// Writes a record. Projects and modules come before the prompts that are in them, versions and labels
+    /// after their prompt.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the writer fails.
+    pub fn record(&mut self, record: &Record) -> Result<(), StoreError> {
+        self.line(record, true)
+    }
+
+    fn line(&mut self, line: &impl Serialize, is_record: bool) -> Result<(), StoreError> {
         let mut text = serde_json::to_vec(line).map_err(|error| failed(&error))?;
         text.push(b'\n');
         self.all.update(&text);
@@ -64,6 +84,42 @@ impl<W: Write> Lines<W> {
         }
         self.to.write_all(&text).map_err(|error| failed(&error))
     }
+
+    /// Writes the line that closes the export: without it, it is not one.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the writer fails.
+    pub fn finish(self) -> Result<Transferred, StoreError> {
+        let Self { mut to, all, records, count } = self;
+        let tail = Tail { records: count, sha256: hex(&all.finalize()) };
+        serde_json::to_writer(&mut to, &tail).map_err(|error| failed(&error))?;
+        to.write_all(b"\n").and_then(|()| to.flush()).map_err(|error| failed(&error))?;
+        Ok(Transferred { records: count, digest: hex(&records.finalize()) })
+    }
+}
+
+/// What an export holds, and its records. The file is read twice: it is checked before anything is taken
+/// from it.
+///
+/// # Errors
+/// [`StoreError::Other`] for a file that is no export, cut, or changed; [`StoreError::Io`] when it cannot be
+/// read.
+pub fn read_export(mut from: File) -> Result<(Transferred, Records), StoreError> {
+    let transferred = check(&from)?;
+    from.rewind().map_err(|error| failed(&error))?;
+    let count = transferred.records;
+    let mut lines = BufReader::new(from);
+    read_line(&mut lines)?;
+    let mut left = count;
+    let records = std::iter::from_fn(move || {
+        left = left.checked_sub(1)?;
+        let line = read_line(&mut lines).map_err(|error| error.to_string());
+        Some(line.and_then(|line| {
+            serde_json::from_str::<Record>(&line)
+                .map_err(|error| format!("record {} cannot be read: {error}", count - left))
+        }))
+    });
+    Ok((transferred, Box::new(records)))
 }
 
 fn failed(error: &dyn std::fmt::Display) -> StoreError {
@@ -83,15 +139,9 @@ impl Registry {
         to: impl Write + Send,
     ) -> Result<Transferred, RegistryError> {
         everything(access)?;
-        let mut lines = Lines { to, all: Sha256::new(), records: Sha256::new(), count: 0 };
-        let head = Head { format: FORMAT.to_owned(), version: VERSION, exported_at: self.now() };
-        lines.write(&head, false)?;
-        self.store.export(&mut |record| lines.write(&record, true)).await?;
-        let Lines { mut to, all, records, count } = lines;
-        let tail = Tail { records: count, sha256: hex(&all.finalize()) };
-        serde_json::to_writer(&mut to, &tail).map_err(|error| failed(&error))?;
-        to.write_all(b"\n").and_then(|()| to.flush()).map_err(|error| failed(&error))?;
-        Ok(Transferred { records: count, digest: hex(&records.finalize()) })
+        let mut writer = ExportWriter::new(to, self.now())?;
+        self.store.export(&mut |record| writer.record(&record)).await?;
+        Ok(writer.finish()?)
     }
 
     /// Fills an empty registry from an export, whole or not at all. The file is read twice: it is checked
@@ -101,27 +151,10 @@ impl Registry {
     /// [`RegistryError::ScopeMissing`] without the scope `admin` in every project;
     /// [`RegistryError::Store`] for a file that is no export, cut, or changed, and for a registry that is
     /// not empty.
-    pub async fn import(
-        &self,
-        access: &Access,
-        mut from: File,
-    ) -> Result<Transferred, RegistryError> {
+    pub async fn import(&self, access: &Access, from: File) -> Result<Transferred, RegistryError> {
         everything(access)?;
-        let transferred = check(&from)?;
-        from.rewind().map_err(|error| failed(&error))?;
-        let count = transferred.records;
-        let mut lines = BufReader::new(from);
-        read_line(&mut lines)?;
-        let mut left = count;
-        let records = std::iter::from_fn(move || {
-            left = left.checked_sub(1)?;
-            let line = read_line(&mut lines).map_err(|error| error.to_string());
-            Some(line.and_then(|line| {
-                serde_json::from_str::<Record>(&line)
-                    .map_err(|error| format!("record {} cannot be read: {error}", count - left))
-            }))
-        });
-        self.store.import(Box::new(records)).await?;
+        let (transferred, records) = read_export(from)?;
+        self.store.import(records).await?;
         Ok(transferred)
     }
 }

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod api_key;
+mod change;
 mod clock;
 mod code;
 mod compatibility;
@@ -32,6 +34,8 @@ mod validation_issue;
 mod variables;
 mod version;
 
+pub use api_key::{ApiKey, ApiKeyPage, CreatedKey, NewKey, RateLimits, Scope};
+pub use change::{Action, AuditEntry, ChangePage};
 #[cfg(feature = "test-util")]
 pub use clock::ManualTime;
 pub use clock::{SystemTime, TimeSource};

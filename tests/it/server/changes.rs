@@ -32,6 +32,11 @@ async fn what_was_changed_is_told_in_order_from_a_cursor_on() {
     assert_eq!((seen.as_array().unwrap().len(), &seen[0]["slug"]), (1, &"b".into()));
     let hidden = server.get("/v1/client/changes?project_id=support", &narrow).await;
     assert_eq!(hidden.body["data"]["changes"].as_array().unwrap().len(), 0);
+    let now = server.get("/v1/client/changes?since=now", &server.admin).await.body["data"].clone();
+    assert_eq!(
+        (now["changes"].as_array().unwrap().len(), &now["next_cursor"]),
+        (0, &rest["next_cursor"])
+    );
     let wrong = server.get("/v1/client/changes?since=7", &server.admin).await;
     assert_eq!(wrong.status, 422);
 }

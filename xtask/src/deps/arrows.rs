@@ -22,6 +22,11 @@ const CRATES: &[Crate] = &[
         never: "it renders and does no I/O",
     },
     Crate {
+        name: "promptops-files",
+        may_use: &["promptops-types", "promptops-template"],
+        never: "it turns texts into prompts and back, and does no I/O",
+    },
+    Crate {
         name: "promptops-transport",
         may_use: &["promptops-types"],
         never: "it knows neither cache nor telemetry; bridges between them live in \
@@ -66,6 +71,7 @@ const CRATES: &[Crate] = &[
         may_use: &[
             "promptops-types",
             "promptops-template",
+            "promptops-files",
             "promptops-registry",
             "promptops-server",
             "promptops-client",

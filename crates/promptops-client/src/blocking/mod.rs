@@ -28,16 +28,17 @@ use std::sync::Arc;
 
 use promptops_types::{
     BatchEntry, CacheStats, ClientConfig, ClientStats, ConfigPatch, Error, HealthStatus,
-    ModelProvider, NewPrompt, PromptUpdate, Secret, TelemetrySummary,
+    ModelProvider, NewKey, NewPrompt, PromptUpdate, Secret, TelemetrySummary,
 };
 use serde::Serialize;
 
 pub use self::requests::Request;
 pub(crate) use self::runtime::BlockingRuntime;
 use crate::requests::{
-    ClearCache, CreatePrompt, DeletePrompt, DiffPrompt, GetModelCompatibility, GetPrompt,
-    GetPrompts, Labels, ListModels, ListPrompts, Prefetch, PromptVersions, RemoveLabel,
-    RenderPrompt, SetLabel, UpdatePrompt, ValidatePrompt,
+    Changes, ClearCache, CreateApiKey, CreatePrompt, DeletePrompt, DiffPrompt,
+    GetModelCompatibility, GetPrompt, GetPrompts, GetUsageStats, Labels, ListApiKeys, ListModels,
+    ListPrompts, Prefetch, PromptVersions, RemoveLabel, RenderPrompt, RevokeApiKey, SetLabel,
+    UpdatePrompt, ValidatePrompt,
 };
 use crate::{ClientBuilder, PromptOpsClient as Async};
 
@@ -297,5 +298,30 @@ impl PromptOpsClient {
         label: impl Into<String>,
     ) -> Request<RemoveLabel> {
         Request::new(self.client.remove_label(id, label))
+    }
+
+    /// As [`PromptOpsClient::changes`](Async::changes).
+    pub fn changes(&self) -> Request<Changes> {
+        Request::new(self.client.changes())
+    }
+
+    /// As [`PromptOpsClient::get_usage_stats`](Async::get_usage_stats).
+    pub fn get_usage_stats(&self) -> Request<GetUsageStats> {
+        Request::new(self.client.get_usage_stats())
+    }
+
+    /// As [`PromptOpsClient::list_api_keys`](Async::list_api_keys).
+    pub fn list_api_keys(&self) -> Request<ListApiKeys> {
+        Request::new(self.client.list_api_keys())
+    }
+
+    /// As [`PromptOpsClient::create_api_key`](Async::create_api_key).
+    pub fn create_api_key(&self, key: NewKey) -> Request<CreateApiKey> {
+        Request::new(self.client.create_api_key(key))
+    }
+
+    /// As [`PromptOpsClient::revoke_api_key`](Async::revoke_api_key).
+    pub fn revoke_api_key(&self, id: impl Into<String>) -> Request<RevokeApiKey> {
+        Request::new(self.client.revoke_api_key(id))
     }
 }

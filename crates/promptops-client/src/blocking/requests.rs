@@ -1,16 +1,19 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use promptops_types::{
-    BatchResponse, Bump, Deleted, Error, Label, ModelCompatibility, ModelInfo, ModelProvider,
-    PromptDiff, PromptPage, PromptResponse, RenderResponse, SortBy, SortOrder,
+    ApiKey, ApiKeyPage, BatchResponse, Bump, ChangePage, CreatedKey, Deleted, Error, Granularity,
+    Label, ModelCompatibility, ModelInfo, ModelProvider, PromptDiff, PromptPage, PromptResponse,
+    RenderResponse, SortBy, SortOrder, UsageStats,
 };
 
 use super::runtime::wait;
 use crate::Fetched;
 use crate::requests::{
-    ClearCache, CreatePrompt, DeletePrompt, DiffPrompt, GetModelCompatibility, GetPrompt,
-    GetPrompts, Labels, ListModels, ListPrompts, Prefetch, PromptVersions, RemoveLabel,
-    RenderPrompt, SetLabel, UpdatePrompt, ValidatePrompt, ValidationReport,
+    Changes, ClearCache, CreateApiKey, CreatePrompt, DeletePrompt, DiffPrompt,
+    GetModelCompatibility, GetPrompt, GetPrompts, GetUsageStats, Labels, ListApiKeys, ListModels,
+    ListPrompts, Prefetch, PromptVersions, RemoveLabel, RenderPrompt, RevokeApiKey, SetLabel,
+    UpdatePrompt, ValidatePrompt, ValidationReport,
 };
 
 /// A request whose call blocks: set what is optional, then [`send`](Self::send) it.
@@ -26,12 +29,12 @@ impl<R> Request<R> {
 
 /// The setters of an async request, by name, and what is sent.
 macro_rules! request {
-    ($request:ident { $($setter:ident($($name:ident: $type:ty),+))* } $($method:ident => $output:ty),*) => {
+    ($request:ident { $($setter:ident($($name:ident: $type:ty),*))* } $($method:ident => $output:ty),*) => {
         impl Request<$request> {
             $(
                 #[doc = concat!("As [`", stringify!($request), "::", stringify!($setter), "`].")]
-                pub fn $setter(self, $($name: $type),+) -> Self {
-                    Self(self.0.$setter($($name),+))
+                pub fn $setter(self $(, $name: $type)*) -> Self {
+                    Self(self.0.$setter($($name),*))
                 }
             )*
             $(
@@ -80,6 +83,11 @@ sent! {
     SetLabel => Option<Label>;
     RemoveLabel => bool;
     ClearCache => ();
+    Changes => ChangePage;
+    GetUsageStats => UsageStats;
+    ListApiKeys => ApiKeyPage;
+    CreateApiKey => CreatedKey;
+    RevokeApiKey => ApiKey;
 }
 
 impl Request<GetPrompt> {
@@ -136,6 +144,7 @@ request!(ListPrompts {
     query(text: impl Into<String>)
     tags(tags: impl IntoIterator<Item = impl Into<String>>)
     skip(prompts: u64)
+    cursor(cursor: impl Into<String>)
     limit(prompts: u64)
     sort_by(sort_by: SortBy)
     sort_order(sort_order: SortOrder)
@@ -202,6 +211,27 @@ request!(SetLabel {
 request!(RemoveLabel {
     project(project: impl Into<String>)
     if_match(etag: impl Into<String>)
+});
+
+request!(Changes {
+    project(project: impl Into<String>)
+    since(cursor: impl Into<String>)
+    from_now()
+    limit(changes: u64)
+    wait(time: Duration)
+});
+
+request!(GetUsageStats {
+    project(project: impl Into<String>)
+    prompt(id: impl Into<String>)
+    start(date: impl Into<String>)
+    end(date: impl Into<String>)
+    granularity(granularity: Granularity)
+});
+
+request!(ListApiKeys {
+    limit(keys: u64)
+    cursor(cursor: impl Into<String>)
 });
 
 request!(ClearCache {

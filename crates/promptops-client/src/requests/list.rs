@@ -18,6 +18,7 @@ pub struct ListPrompts {
     query: Option<String>,
     tags: Vec<String>,
     skip: u64,
+    cursor: Option<String>,
     limit: u64,
     sort_by: SortBy,
     sort_order: SortOrder,
@@ -33,6 +34,7 @@ impl ListPrompts {
             query: None,
             tags: Vec::new(),
             skip: 0,
+            cursor: None,
             limit: 100,
             sort_by: SortBy::default(),
             sort_order: SortOrder::default(),
@@ -66,6 +68,14 @@ impl ListPrompts {
         self
     }
 
+    /// Gives the page after the one that named this [`next_cursor`](PromptPage::next_cursor), with the
+    /// same filters. It is as quick however far the list has come, and skips and repeats nothing when
+    /// prompts come and go.
+    pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
+        self.cursor = Some(cursor.into());
+        self
+    }
+
     /// Gives at most this many, 1 to 1000; 100.
     pub fn limit(mut self, prompts: u64) -> Self {
         self.limit = prompts;
@@ -92,6 +102,8 @@ impl ListPrompts {
     /// [`Error::Validation`] for a limit out of range, and whatever keeps the registry from
     /// answering.
     pub async fn page(self) -> Result<PromptPage, Error> {
+        // A cursor says where the page begins.
+        let offset = self.cursor.is_none().then(|| self.skip.to_string());
         let tags = (!self.tags.is_empty()).then(|| self.tags.join(","));
         let use_cache = self.use_cache;
         let call = Call::new(&LIST_PROMPTS)
@@ -100,7 +112,8 @@ impl ListPrompts {
             .query("module_id", self.module)
             .query("query", self.query)
             .query("tags", tags)
-            .query("offset", Some(self.skip.to_string()))
+            .query("cursor", self.cursor)
+            .query("offset", offset)
             .query("limit", Some(self.limit.to_string()))
             .query("sort_by", Some(self.sort_by.as_str()))
             .query("sort_order", Some(self.sort_order.as_str()));

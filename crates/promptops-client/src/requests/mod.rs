@@ -1,6 +1,8 @@
 //! The requests that the client's methods give: set what is optional, then await.
 
+mod api_keys;
 mod batch;
+mod changes;
 mod clear_cache;
 mod compatibility;
 mod create;
@@ -15,10 +17,13 @@ mod prompt_id;
 mod render;
 mod selection;
 mod update;
+mod usage_stats;
 mod validate;
 mod versions;
 
+pub use api_keys::{CreateApiKey, ListApiKeys, RevokeApiKey};
 pub use batch::GetPrompts;
+pub use changes::Changes;
 pub use clear_cache::ClearCache;
 pub use compatibility::GetModelCompatibility;
 pub use create::CreatePrompt;
@@ -32,6 +37,7 @@ pub use models::ListModels;
 pub use prefetch::Prefetch;
 pub use render::RenderPrompt;
 pub use update::UpdatePrompt;
+pub use usage_stats::GetUsageStats;
 pub use validate::{ValidatePrompt, ValidationReport};
 pub use versions::PromptVersions;
 

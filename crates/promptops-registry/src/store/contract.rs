@@ -5,11 +5,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use promptops_types::{Label, LabelName, LabelTarget, SortBy, SortOrder, Timestamp, Version};
+use promptops_types::{
+    Action, AuditEntry, Label, LabelName, LabelTarget, SortBy, SortOrder, Timestamp, Version,
+};
 
 use super::{
-    Action, Applied, AuditEntry, AuditQuery, Change, Focus, ListPage, ListQuery, Located, Op, Pick,
-    PromptHead, PromptState, Receipt, Record, Reference, SharedStore, Store, StoredVersion, Target,
+    Applied, AuditQuery, Change, Focus, ListPage, ListQuery, Located, Op, Pick, PromptHead,
+    PromptState, Receipt, Record, Reference, SharedStore, Store, StoredVersion, Target,
 };
 use crate::{
     ApiKey, Histogram, RateLimits, RegistryError, Scope, Usage, UsageBatch, UsageQuery, UsageRow,
@@ -85,7 +87,7 @@ fn entry(slug: &str) -> AuditEntry {
         last_release: None,
         version_count: 0,
     };
-    AuditEntry::new("contract", Action::Publish, &head, at(1))
+    head.audit("contract", Action::Publish, at(1))
 }
 
 async fn apply(store: &SharedStore, slug: &str, ops: Vec<Op>) -> Result<Applied, RegistryError> {

@@ -2,12 +2,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use promptops_types::{Label, Timestamp, Version};
+use promptops_types::{AuditEntry, Label, Timestamp, Version};
 use tokio::sync::watch;
 
 use super::{
-    Applied, AuditEntry, AuditQuery, Decide, ListPage, ListQuery, Located, Module, NamedPrompt,
-    Pick, Project, Receipted, Record, Records, Reference, Store, StoreError, StoredVersion, Target,
+    Applied, AuditQuery, Decide, ListPage, ListQuery, Located, Module, NamedPrompt, Pick, Project,
+    Receipted, Record, Records, Reference, Store, StoreError, StoredVersion, Target,
 };
 use crate::store::Each;
 use crate::usage::{TopPrompt, UsageBatch, UsageQuery, UsageRow};

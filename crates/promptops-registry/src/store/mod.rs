@@ -18,12 +18,12 @@ pub use error::StoreError;
 pub use handle::SharedStore;
 pub use record::{Record, Records};
 pub use records::{
-    Action, Applied, AuditEntry, AuditQuery, Change, Focus, ListPage, ListQuery, Located, Module,
-    NamedPrompt, Op, Pick, Place, Project, PromptHead, PromptState, Receipt, Receipted, Reference,
-    SortValue, StoredVersion, Target,
+    Applied, AuditQuery, Change, Focus, ListPage, ListQuery, Located, Module, NamedPrompt, Op,
+    Pick, Place, Project, PromptHead, PromptState, Receipt, Receipted, Reference, SortValue,
+    StoredVersion, Target,
 };
 
-use promptops_types::Timestamp;
+use promptops_types::{AuditEntry, Timestamp};
 use tokio::sync::watch;
 
 use crate::usage::{TopPrompt, UsageBatch, UsageQuery, UsageRow};

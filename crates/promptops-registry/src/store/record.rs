@@ -1,9 +1,9 @@
 //! What a store holds, one record at a time: how a registry moves from one store to another.
 
-use promptops_types::{Label, Timestamp};
+use promptops_types::{AuditEntry, Label, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{AuditEntry, PromptHead, StoredVersion};
+use super::{PromptHead, StoredVersion};
 use crate::ApiKey;
 
 /// Records, read one after the other.

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
-use promptops_types::{Label, LabelName, LabelTarget, SortBy, SortOrder, Timestamp, Version};
+use promptops_types::{
+    Action, AuditEntry, Label, LabelName, LabelTarget, SortBy, SortOrder, Timestamp, Version,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::VersionContent;
@@ -72,6 +74,18 @@ pub struct PromptHead {
     pub last_release: Option<Version>,
     /// How many versions there are.
     pub version_count: u64,
+}
+
+impl PromptHead {
+    /// A line of the audit trail about this prompt; whoever makes it adds what else it is about.
+    pub(crate) fn audit(&self, actor: &str, action: Action, at: Timestamp) -> AuditEntry {
+        AuditEntry {
+            project: self.project.clone(),
+            prompt_id: self.id.clone(),
+            slug: self.slug.clone(),
+            ..AuditEntry::new(actor, action, at)
+        }
+    }
 }
 
 /// One version as it is stored.
@@ -207,106 +221,6 @@ pub struct Applied {
     pub change: Change,
     /// The prompt's revision after it.
     pub revision: u64,
-}
-
-/// What was done, for the audit trail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub enum Action {
-    /// A version was published.
-    Publish,
-    /// A version was edited in place.
-    Edit,
-    /// A version was deleted.
-    DeleteVersion,
-    /// A prompt was deleted.
-    DeletePrompt,
-    /// A label was pointed somewhere.
-    SetLabel,
-    /// A label was removed.
-    RemoveLabel,
-}
-
-impl Action {
-    /// All actions.
-    pub const ALL: [Self; 6] = [
-        Self::Publish,
-        Self::Edit,
-        Self::DeleteVersion,
-        Self::DeletePrompt,
-        Self::SetLabel,
-        Self::RemoveLabel,
-    ];
-
-    /// The spelling in the store and on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Publish => "publish",
-            Self::Edit => "edit",
-            Self::DeleteVersion => "delete_version",
-            Self::DeletePrompt => "delete_prompt",
-            Self::SetLabel => "set_label",
-            Self::RemoveLabel => "remove_label",
-        }
-    }
-}
-
-/// One line of the audit trail: who did what, when, and what it was before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct AuditEntry {
-    /// Number of the change; grows, never used twice.
-    pub seq: u64,
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub actor: String,
-    /// What.
-    pub action: Action,
-    /// Project.
-    pub project: String,
-    /// UUID of the prompt.
-    pub prompt_id: String,
-    /// Slug of the prompt.
-    pub slug: String,
-    /// The version, where it is about one.
-    pub version: Option<Version>,
-    /// The label, where it is about one.
-    pub label: Option<LabelName>,
-    /// Digest of the version before.
-    pub digest_before: Option<String>,
-    /// Digest of the version after.
-    pub digest_after: Option<String>,
-    /// Where the label pointed before.
-    pub target_before: Option<LabelTarget>,
-    /// Where the label points after.
-    pub target_after: Option<LabelTarget>,
-    /// Why, in the author's words.
-    pub message: Option<String>,
-}
-
-impl AuditEntry {
-    /// A line about a prompt; whoever makes it adds what else it is about.
-    pub fn new(actor: &str, action: Action, head: &PromptHead, at: Timestamp) -> Self {
-        Self {
-            seq: 0,
-            at,
-            actor: actor.to_owned(),
-            action,
-            project: head.project.clone(),
-            prompt_id: head.id.clone(),
-            slug: head.slug.clone(),
-            version: None,
-            label: None,
-            digest_before: None,
-            digest_after: None,
-            target_before: None,
-            target_after: None,
-            message: None,
-        }
-    }
 }
 
 /// Which part of the audit trail.

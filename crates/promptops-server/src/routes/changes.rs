@@ -12,10 +12,10 @@ use futures_util::stream;
 use http::HeaderMap;
 use http::header::ACCEPT;
 use promptops_registry::{Access, AuditEntry, KeyHash};
-use promptops_types::Success;
-use serde::{Deserialize, Serialize};
+use promptops_types::{ChangePage, Success};
+use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use crate::App;
 use crate::auth::{UsedKey, refused};
@@ -26,6 +26,9 @@ use crate::reply::Reply;
 
 /// Changes of one answer unless said otherwise.
 const PAGE: u64 = 100;
+
+/// The cursor of what has not happened yet.
+const NOW: &str = "now";
 
 /// Longest wait of a request, in seconds.
 const MOST_WAIT: u64 = 60;
@@ -41,7 +44,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Changes {
-    /// `next_cursor` of the answer before; from the beginning unless given.
+    /// `next_cursor` of the answer before, or `now` for what comes from now on; from the beginning unless
+    /// given.
     since: Option<String>,
     /// Only this project.
     project_id: Option<String>,
@@ -60,7 +64,7 @@ fn cursor(seq: u64) -> String {
 
 fn parsed(text: &str) -> Result<u64, ApiError> {
     text.strip_prefix('c').and_then(|number| number.parse().ok()).ok_or_else(|| {
-        ApiError::invalid("since", "invalid", "is no cursor; take one from `next_cursor`")
+        ApiError::invalid("since", "invalid", "is no cursor; take one from `next_cursor`, or `now`")
     })
 }
 
@@ -71,7 +75,7 @@ fn parsed(text: &str) -> Result<u64, ApiError> {
     path = "/changes",
     tag = "changes",
     params(Changes),
-    responses((status = 200, description = "Changes after the cursor", body = Success<Page>)),
+    responses((status = 200, description = "Changes after the cursor", body = Success<ChangePage>)),
 )]
 pub(crate) async fn changes(
     State(app): State<App>,
@@ -81,7 +85,10 @@ pub(crate) async fn changes(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let told = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let since = told.or(query.since.as_deref()).map(parsed).transpose()?.unwrap_or(0);
+    let since = match told.or(query.since.as_deref()) {
+        Some(NOW) => *app.changed.borrow(),
+        since => since.map(parsed).transpose()?.unwrap_or(0),
+    };
     let room = app.limits.as_ref().map(|limits| limits.feed()).transpose()?;
     let mut feed = Feed {
         changed: app.changed.clone(),
@@ -112,18 +119,8 @@ pub(crate) async fn changes(
     };
     let next = found.last().map_or(since, |last| last.seq);
     let has_more = found.len() as u64 >= limit;
-    let page = Page { changes: found, next_cursor: cursor(next), has_more };
+    let page = ChangePage::new(found, cursor(next), has_more);
     Ok(Reply::ok(&page)?.into_response())
-}
-
-/// Changes in order.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ChangePage)]
-pub(crate) struct Page {
-    changes: Vec<AuditEntry>,
-    /// `since` of the next request, whether there were changes or not.
-    next_cursor: String,
-    has_more: bool,
 }
 
 struct Feed {

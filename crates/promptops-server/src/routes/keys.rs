@@ -3,8 +3,7 @@
 use axum::extract::State;
 use std::collections::BTreeSet;
 
-use promptops_registry::{ApiKey, NewKey, RateLimits, Scope};
-use promptops_types::{Success, Timestamp};
+use promptops_types::{ApiKey, ApiKeyPage, NewKey, RateLimits, Scope, Success, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -44,23 +43,13 @@ pub(crate) struct MadeKey {
     secret_key: String,
 }
 
-/// One page of keys.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct KeyList {
-    /// May be fewer than were asked for, though more follow.
-    api_keys: Vec<ApiKey>,
-    has_more: bool,
-    /// `cursor` of the next page.
-    next_cursor: Option<String>,
-}
-
 /// The keys that may do no more than the caller's, the newest first.
 #[utoipa::path(
     get,
     path = "/auth/api-keys",
     tag = "keys",
     params(List),
-    responses((status = 200, description = "One page of keys", body = Success<KeyList>)),
+    responses((status = 200, description = "One page of keys", body = Success<ApiKeyPage>)),
 )]
 pub(crate) async fn list(
     State(app): State<App>,
@@ -71,7 +60,7 @@ pub(crate) async fn list(
     let limit = query.limit.unwrap_or(PAGE);
     let (keys, next) = app.registry.keys(&access, after, limit).await?;
     let next = next.map(|(at, id)| format!("k{}.{id}", at.unix_micros()));
-    Reply::ok(&KeyList { api_keys: keys, has_more: next.is_some(), next_cursor: next })
+    Reply::ok(&ApiKeyPage::new(keys, next))
 }
 
 /// Keys on a page unless said otherwise.
