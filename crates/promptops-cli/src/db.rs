@@ -37,6 +37,11 @@ impl Location {
         }
     }
 
+    /// Whether it is said which.
+    pub(crate) fn is_given(&self) -> bool {
+        self.db.is_some()
+    }
+
     fn url(&self) -> &str {
         self.db.as_ref().map_or(DEFAULT, Secret::expose)
     }

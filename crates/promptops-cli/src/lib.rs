@@ -1,39 +1,44 @@
 #![doc = include_str!("../README.md")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program prints")]
 
-mod backup;
+mod clock;
+mod commands;
 mod db;
-mod serve;
-mod transfer;
+mod failure;
+mod folder;
+mod interrupt;
+mod output;
+mod progress;
+mod settings;
+mod text_diff;
+mod values;
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 
-/// Prompts: versioned, labelled, served.
+use crate::commands::Command;
+use crate::failure::Failure;
+use crate::output::{has_colours, tell};
+use crate::settings::Global;
+
+/// Prompts: versioned, labelled, reviewed as files, served.
 #[derive(Debug, Parser)]
-#[command(name = "promptops", version)]
+#[command(name = "promptops", version, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+
+    #[command(flatten)]
+    global: Global,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serves a registry over HTTP.
-    Serve(serve::Serve),
-    /// Copies a registry's file, while a server may be using it.
-    Backup(backup::Backup),
-    /// Makes a registry from a backup.
-    Restore(backup::Restore),
-    /// Writes everything that a registry holds to a file.
-    Export(transfer::Export),
-    /// Fills an empty registry from such a file.
-    Import(transfer::Import),
-}
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 not allowed, \
+                          5 unreachable, 6 conflict";
 
-/// Runs the command with its arguments, the program's name first, and gives its exit code: 0 done, 1 failed, 2
-/// not understood. What it prints goes to the process's streams.
+/// Runs the command with its arguments, the program's name first, and gives its exit code: 0 done, 1 failed,
+/// 2 not understood, 3 not found, 4 not allowed, 5 unreachable, 6 conflict. What it prints goes to the
+/// process's streams.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
@@ -43,26 +48,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return u8::try_from(told.exit_code()).unwrap_or(2);
         }
     };
-    let outcome = match arguments.command {
-        Command::Serve(serve) => serve.run(),
-        Command::Backup(backup) => backup.run(),
-        Command::Restore(restore) => restore.run(),
-        Command::Export(export) => export.run(),
-        Command::Import(import) => import.run(),
+    let output = arguments.global.output();
+    let Err(failure) = arguments.command.run(&arguments.global) else { return 0 };
+    let told = if output.json {
+        failure.json().map(|json| json.to_string())
+    } else {
+        failure.text(has_colours())
     };
-    match outcome {
-        Ok(()) => 0,
-        Err(message) => {
-            eprintln!("error: {message}");
-            1
-        }
+    if let Some(told) = told {
+        tell(&told);
     }
+    failure.code()
 }
 
-/// What runs the asynchronous part.
-fn runtime() -> Result<tokio::runtime::Runtime, String> {
+/// Runs the asynchronous part of a command.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| format!("no runtime: {error}"))
+    runtime.map_err(|error| format!("no runtime: {error}"))?.block_on(work)
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use crate::write::written;
 /// Where the content of a plain prompt is.
 const CONTENT: &str = "content";
 
+/// The code of an issue about how a template is written.
+const SYNTAX: &str = "syntax";
+
 /// A prompt that was read from a file, and where each part of it stands there.
 ///
 /// The file has front matter in YAML between two lines `---`, then the content as it is; or, for a chat,
@@ -51,6 +54,20 @@ impl PromptFile {
     /// Every mistake of the file: in YAML, in a field, in a heading, in a template, and placeholders that
     /// are not among `variables` where those are given.
     pub fn parse(path: &str, slug: &str, bytes: &[u8]) -> Result<Self, Mistakes> {
+        Self::parse_with(path, slug, bytes, template_issues)
+    }
+
+    /// The same with a check of your own in the place of that of the templates, such as a registry's: what
+    /// it finds is told with everything else.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and what the check finds.
+    pub fn parse_with(
+        path: &str,
+        slug: &str,
+        bytes: &[u8],
+        check: impl FnOnce(&NewPrompt) -> Vec<ValidationIssue>,
+    ) -> Result<Self, Mistakes> {
         let source = match str::from_utf8(bytes) {
             Ok(source) => source,
             Err(error) => {
@@ -69,9 +86,12 @@ impl PromptFile {
             texts: Places::new(),
         };
         file.read(&mut mistakes);
-        if mistakes.is_empty() {
-            mistakes = file.found(&file.template_issues());
+        let mut issues = check(&file.prompt);
+        if !mistakes.is_empty() {
+            // Where a part cannot be read, what depends on it would be told for nothing.
+            issues.retain(|issue| issue.code == SYNTAX);
         }
+        mistakes.extend(file.found(&issues));
         if mistakes.is_empty() { Ok(file) } else { Err(Mistakes::new(path, source, mistakes)) }
     }
 
@@ -112,15 +132,6 @@ impl PromptFile {
         }
     }
 
-    fn template_issues(&self) -> Vec<ValidationIssue> {
-        match templates(&self.prompt) {
-            Ok(templates) => {
-                templates.undeclared(self.prompt.variables.as_deref().unwrap_or_default())
-            }
-            Err(error) => error.issues(),
-        }
-    }
-
     /// What the file says. Where the file is not laid out as [`write`](crate::write()) would, the metadata
     /// has how it is, in `file_layout`, unless that is larger than 16 KiB.
     pub fn prompt(&self) -> &NewPrompt {
@@ -150,7 +161,7 @@ impl PromptFile {
     fn found(&self, issues: &[ValidationIssue]) -> Vec<Found> {
         let found = issues.iter().map(|issue| {
             let message = match &issue.location {
-                Some(_) if issue.code == "syntax" => issue.message.clone(),
+                Some(_) if issue.code == SYNTAX => issue.message.clone(),
                 _ => format!("`{}` {}", issue.field, issue.message),
             };
             let found = Found::new(self.place(issue), message);
@@ -221,14 +232,17 @@ pub(crate) fn placeholders(prompt: &NewPrompt) -> Option<Vec<String>> {
     Some(templates.variables().into_iter().map(str::to_owned).collect())
 }
 
+fn template_issues(prompt: &NewPrompt) -> Vec<ValidationIssue> {
+    match templates(prompt) {
+        Ok(templates) => templates.undeclared(prompt.variables.as_deref().unwrap_or_default()),
+        Err(error) => error.issues(),
+    }
+}
+
 fn templates(prompt: &NewPrompt) -> Result<PromptTemplate, promptops_template::TemplateError> {
-    let mut parsed = PromptResponse::default();
-    parsed.content = prompt.content.clone().unwrap_or_default();
-    parsed.messages = prompt.messages.clone().unwrap_or_default();
-    parsed.model_specific_prompts.clone_from(&prompt.model_specific_prompts);
-    parsed.template_format = match &prompt.template_format {
-        TemplateFormat::Other(_) => TemplateFormat::None,
-        known => known.clone(),
-    };
+    let mut parsed = PromptResponse::from(prompt.clone());
+    if let TemplateFormat::Other(_) = &parsed.template_format {
+        parsed.template_format = TemplateFormat::None;
+    }
     PromptTemplate::parse(&parsed)
 }

@@ -171,6 +171,28 @@ impl From<&PromptResponse> for NewPrompt {
     }
 }
 
+/// A prompt that no registry has: without id, version and dates.
+impl From<NewPrompt> for PromptResponse {
+    fn from(prompt: NewPrompt) -> Self {
+        Self {
+            slug: prompt.slug.unwrap_or_default(),
+            name: prompt.name,
+            description: prompt.description.unwrap_or_default(),
+            content: prompt.content.unwrap_or_default(),
+            messages: prompt.messages.unwrap_or_default(),
+            variables: prompt.variables.unwrap_or_default(),
+            target_models: prompt.target_models,
+            model_specific_prompts: prompt.model_specific_prompts,
+            template_format: prompt.template_format,
+            tags: prompt.tags,
+            metadata: prompt.metadata,
+            module_id: prompt.module_id,
+            version: prompt.version.unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+}
+
 /// What an update changes; fields left out stay as they are.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]

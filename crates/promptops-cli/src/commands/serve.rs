@@ -13,8 +13,10 @@ use serde::Deserialize;
 use tokio::signal;
 use tracing_subscriber::EnvFilter;
 
+use crate::block_on;
 use crate::db::Location;
-use crate::runtime;
+use crate::failure::Failure;
+use crate::settings::Global;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 
@@ -83,10 +85,10 @@ enum LogFormat {
 }
 
 impl Serve {
-    pub(crate) fn run(self) -> Result<(), String> {
+    pub(crate) fn run(self, _: &Global) -> Result<(), Failure> {
         let settings = self.with_file()?;
         settings.start_log();
-        runtime()?.block_on(settings.serve())
+        block_on(async { Ok(settings.serve().await?) })
     }
 
     /// What is not set here is set by the file.
