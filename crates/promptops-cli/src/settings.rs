@@ -81,7 +81,7 @@ pub(crate) struct Global {
     #[arg(long, short, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
 
-    /// When to write colours
+    /// When to write colours: auto is on a terminal, unless NO_COLOR is set
     #[arg(
         long,
         global = true,

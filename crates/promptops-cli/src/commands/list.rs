@@ -10,7 +10,7 @@ use crate::settings::{Global, Registry, Session};
 use crate::values::{Order, Sort};
 
 /// Prompts on a page where all are wanted.
-pub(crate) const PAGE: u64 = 500;
+pub(crate) const PAGE: u64 = 200;
 
 /// Lists prompts, each at its latest version
 #[derive(Debug, Args)]
