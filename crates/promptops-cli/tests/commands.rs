@@ -113,4 +113,4 @@ macro_rules! cases {
     };
 }
 
-cases!(help, files, prompts, labels, render, registry, errors);
+cases!(help, files, prompts, labels, render, registry, errors, imports);

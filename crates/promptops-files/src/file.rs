@@ -232,7 +232,7 @@ pub(crate) fn placeholders(prompt: &NewPrompt) -> Option<Vec<String>> {
     Some(templates.variables().into_iter().map(str::to_owned).collect())
 }
 
-fn template_issues(prompt: &NewPrompt) -> Vec<ValidationIssue> {
+pub(crate) fn template_issues(prompt: &NewPrompt) -> Vec<ValidationIssue> {
     match templates(prompt) {
         Ok(templates) => templates.undeclared(prompt.variables.as_deref().unwrap_or_default()),
         Err(error) => error.issues(),

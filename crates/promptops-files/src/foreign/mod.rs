@@ -1,13 +1,14 @@
-//! Prompts of other tools.
-// Placeholder until the modules of this folder are written.
-#![allow(missing_docs, clippy::missing_errors_doc)]
-use crate::{Imported, Mistakes};
-pub fn langfuse(_: &str, _: &[u8]) -> Result<Vec<Imported>, Mistakes> {
-    Ok(Vec::new())
-}
-pub fn dotprompt(_: &str, slug: &str, _: &[u8]) -> Result<Imported, Mistakes> {
-    Ok(Imported::new(slug))
-}
-pub fn prompty(_: &str, slug: &str, _: &[u8]) -> Result<Imported, Mistakes> {
-    Ok(Imported::new(slug))
-}
+//! Prompts of other tools, as this one keeps them.
+//!
+//! What there is no field for is kept in the metadata under its own name. What cannot be said here is a mistake
+//! that tells what to do; nothing is left out silently.
+
+mod dotprompt;
+mod handlebars;
+mod langfuse;
+mod parts;
+mod prompty;
+
+pub use dotprompt::dotprompt;
+pub use langfuse::langfuse;
+pub use prompty::prompty;
