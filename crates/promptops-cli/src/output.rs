@@ -61,6 +61,7 @@ impl Output {
     }
 
     /// A result for people, as it is. Colours in it are left out where there are none.
+    #[expect(clippy::unused_self, reason = "that colours are settled is what it says")]
     pub(crate) fn text(self, text: &str) -> Result<(), Failure> {
         let mut out = AutoStream::auto(io::stdout().lock());
         out.write_all(text.as_bytes())?;
@@ -73,6 +74,7 @@ impl Output {
     }
 
     /// A result for programs byte for byte, for people too: what a file or a prompt says.
+    #[expect(clippy::unused_self, reason = "as its fellows")]
     pub(crate) fn raw(self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;

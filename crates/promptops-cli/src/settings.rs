@@ -81,7 +81,7 @@ pub(crate) struct Global {
     #[arg(long, short, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
 
-    /// When to write colours: auto is on a terminal, unless NO_COLOR is set
+    /// When to write colours: auto is on a terminal, unless `NO_COLOR` is set
     #[arg(
         long,
         global = true,
@@ -134,6 +134,7 @@ impl Global {
     }
 
     /// The folder of the prompt files, without a registry.
+    #[expect(clippy::unused_self, reason = "as the session's")]
     pub(crate) fn folder(&self) -> Result<PathBuf, Failure> {
         let (root, file) = project_file()?;
         Ok(root.join(file.folder.unwrap_or_else(|| FOLDER.into())))
@@ -275,7 +276,7 @@ impl Session {
             }
             versions.push(request.await?);
         }
-        versions.sort_by(|one, other| one.updated_at.cmp(&other.updated_at));
+        versions.sort_by_key(|version| version.updated_at);
         Ok(versions)
     }
 }

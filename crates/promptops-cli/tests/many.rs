@@ -2,6 +2,7 @@
 //! The times are printed: `cargo test --release -p promptops-cli --test many -- --nocapture`.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "the times are what is wanted")]
 #![allow(clippy::disallowed_methods, reason = "what other processes do takes the machine's time")]
 
 mod support;

@@ -129,10 +129,10 @@ pub(crate) fn written_heading(message: &Message) -> String {
     } else {
         Value::from(message.role.as_str()).to_string()
     };
-    match message.extra.is_empty() {
-        true => format!("{HEADING} {role}"),
-        false => format!("{HEADING} {role} {}", Value::Object(message.extra.clone())),
+    if message.extra.is_empty() {
+        return format!("{HEADING} {role}");
     }
+    format!("{HEADING} {role} {}", Value::Object(message.extra.clone()))
 }
 
 /// A text as it stands in a file.
@@ -154,11 +154,11 @@ pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
     each_line(text, is_escaped, |line, out| out.push_str(&line[1..]))
 }
 
-fn each_line<'t>(
-    text: &'t str,
+fn each_line(
+    text: &str,
     is_special: impl Fn(&str) -> bool,
     write: impl Fn(&str, &mut String),
-) -> Cow<'t, str> {
+) -> Cow<'_, str> {
     if !text.contains(HEADING) {
         return Cow::Borrowed(text);
     }

@@ -150,12 +150,11 @@ impl Reader<'_> {
         let range = node.range.clone();
         let Some(text) = self.text(node) else { return };
         let known = [TemplateFormat::Simple, TemplateFormat::Jinja, TemplateFormat::None];
-        match known.into_iter().find(|known| known.as_str() == text) {
-            Some(known) => *format = known,
-            None => {
-                let message = format!("there is no template format `{text}`");
-                self.wrong(&range, message, "write simple, jinja or none");
-            }
+        if let Some(known) = known.into_iter().find(|known| known.as_str() == text) {
+            *format = known;
+        } else {
+            let message = format!("there is no template format `{text}`");
+            self.wrong(&range, message, "write simple, jinja or none");
         }
     }
 

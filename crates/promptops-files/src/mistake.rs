@@ -30,7 +30,8 @@ pub struct Mistake {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mistakes {
     path: String,
-    mistakes: Vec<Mistake>,
+    #[serde(rename = "mistakes")]
+    all: Vec<Mistake>,
     #[serde(skip)]
     source: String,
 }
@@ -62,7 +63,7 @@ impl Mistakes {
             let (line, column) = line_and_column(source, range.start);
             Mistake { line, column, message: found.message, help: found.help, range }
         });
-        Self { path: path.to_owned(), mistakes: mistakes.collect(), source: source.to_owned() }
+        Self { path: path.to_owned(), all: mistakes.collect(), source: source.to_owned() }
     }
 
     /// Where the file is, as it was told.
@@ -72,14 +73,14 @@ impl Mistakes {
 
     /// The mistakes, at least one.
     pub fn all(&self) -> &[Mistake] {
-        &self.mistakes
+        &self.all
     }
 
     /// The mistakes as people read them, with colours for a terminal or without.
     pub fn render(&self, colours: bool) -> String {
         let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.term_width(WIDTH);
-        let shown = self.mistakes.iter().map(|mistake| {
+        let shown = self.all.iter().map(|mistake| {
             let place = AnnotationKind::Primary.span(mistake.range.clone());
             let snippet = Snippet::source(&self.source).path(&self.path).annotation(place);
             let mut group: Group<'_> =

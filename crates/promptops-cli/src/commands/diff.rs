@@ -132,16 +132,15 @@ impl Diff {
     async fn versions(&self, session: &Session) -> Result<(Side, Side), Failure> {
         let client = &session.client;
         let to = version(client, &self.what, self.to.as_deref()).await?;
-        let from = match &self.from {
-            Some(from) => version(client, &self.what, Some(from)).await?,
-            None => {
-                let versions = client.prompt_versions(&self.what).await?;
-                let before = versions.into_iter().find(|other| other.version != to.version);
-                before.ok_or_else(|| {
-                    let message = format!("{} has one version, {}", to.slug, to.version);
-                    Failure::new(Exit::NotFound, message)
-                })?
-            }
+        let from = if let Some(from) = &self.from {
+            version(client, &self.what, Some(from)).await?
+        } else {
+            let versions = client.prompt_versions(&self.what).await?;
+            let before = versions.into_iter().find(|other| other.version != to.version);
+            before.ok_or_else(|| {
+                let message = format!("{} has one version, {}", to.slug, to.version);
+                Failure::new(Exit::NotFound, message)
+            })?
         };
         Ok((Side::of_prompt(&from), Side::of_prompt(&to)))
     }

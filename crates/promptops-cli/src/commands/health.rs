@@ -15,6 +15,7 @@ use crate::settings::{Global, Registry};
 pub(crate) struct Health {}
 
 impl Health {
+    #[expect(clippy::unused_self, reason = "as every command")]
     pub(crate) fn run(self, global: &Global) -> Result<(), Failure> {
         let session = global.session(Registry::IsThere)?;
         let health = block_on(async { Ok(session.client.health_check().await?) })?;

@@ -74,10 +74,10 @@ impl Keys {
                 Action::List => list(&session).await,
                 Action::Revoke { id } => {
                     let key = session.client.revoke_api_key(id).await?;
-                    match session.output.json {
-                        true => session.output.data(&key),
-                        false => session.output.line(&format!("revoked {} ({})", key.name, key.id)),
+                    if session.output.json {
+                        return session.output.data(&key);
                     }
+                    session.output.line(&format!("revoked {} ({})", key.name, key.id))
                 }
             }
         })

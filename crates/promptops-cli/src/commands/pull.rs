@@ -26,6 +26,7 @@ const BATCH: usize = 200;
 /// A file that says what some version of its prompt says is replaced; one with edits that are nowhere else is
 /// not, unless --force is given: the command exits with 6 then, and the other files are written.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Pull {
     /// Slugs [default: all prompts of the project]
     prompts: Vec<String>,

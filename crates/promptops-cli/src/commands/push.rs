@@ -28,6 +28,7 @@ const AT_A_TIME: usize = 8;
 /// Shows what is new, changed and only in the registry, then creates and publishes. Files with mistakes are told
 /// before anything is written. A prompt that somebody else changes meanwhile is not overwritten.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Push {
     /// Prompt files and folders [default: the whole folder]
     paths: Vec<PathBuf>,

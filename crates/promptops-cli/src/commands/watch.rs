@@ -67,9 +67,10 @@ impl Watch {
                     return Ok(());
                 }
                 left -= 1;
-                match session.output.json {
-                    true => session.output.data_line(change)?,
-                    false => session.output.line(&shown(change))?,
+                if session.output.json {
+                    session.output.data_line(change)?;
+                } else {
+                    session.output.line(&shown(change))?;
                 }
             }
             if self.once && !page.has_more {

@@ -106,7 +106,7 @@ fn values(source: &str, mistakes: &mut Vec<Found>) -> Vec<Value> {
                 None => found.push(Value::Object(object)),
             },
             Some(Ok(_)) => {
-                mistakes.push(Found::new(at..at + 1, "this is neither a prompt nor a list"))
+                mistakes.push(Found::new(at..at + 1, "this is neither a prompt nor a list"));
             }
             Some(Err(error)) => {
                 let at = offset(source, error.line(), error.column());
