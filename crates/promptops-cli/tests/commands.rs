@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use support::Server;
 
 /// What differs from run to run, and what is shown for it.
-const FILTERS: [(&str, &str); 12] = [
+const FILTERS: [(&str, &str); 13] = [
     (r"key [0-9a-f-]{36} \(first admin key\)|\bembedded\b", "[ACTOR]"),
     (r"PROMPTOPS_BASE_URL=[^\]]*", "PROMPTOPS_BASE_URL=[URL]"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", "[TIME]"),
@@ -28,6 +28,8 @@ const FILTERS: [(&str, &str); 12] = [
     (r#""processing_time_ms": \d+\.\d+"#, r#""processing_time_ms": [MS]"#),
     (r"\bc\d+\b", "[CURSOR]"),
     (r#""seq":\d+"#, r#""seq":[SEQ]"#),
+    // A file with spaces at the ends of its lines is not wanted here.
+    (r"(?m)[ \t]+$", ""),
     (r"promptops \d+\.\d+\.\d+", "promptops [VERSION]"),
 ];
 
