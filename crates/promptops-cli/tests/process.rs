@@ -33,7 +33,7 @@ fn a_backup_is_a_registry_and_nothing_is_overwritten() {
     let at = |name: &str| folder.path().join(name).display().to_string();
     let (db, copy) = (format!("sqlite:{}", at("a.db")), at("copy"));
     let (code, told) = promptops(&["backup", "--db", &db, &copy]);
-    assert!(code == Some(1) && told.contains("there is no registry"), "{told}");
+    assert!(code == Some(3) && told.contains("there is no registry"), "{told}");
     drop(promptops_server::Registry::open(at("a.db")).unwrap());
     let (code, told) = promptops(&["backup", "--db", &db, &copy]);
     assert_eq!(code, Some(0), "{told}");
