@@ -1,5 +1,6 @@
 //! Ctrl-C during work of many writes: each is whole, and no more begin.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -30,7 +31,31 @@ impl Interrupt {
         interrupt
     }
 
+    /// Something to write to that fails from then on.
+    pub(crate) fn ends<W: Write>(self, to: W) -> Stoppable<W> {
+        Stoppable { to, interrupt: self }
+    }
+
     pub(crate) fn is_wanted(&self) -> bool {
         self.0.load(Relaxed)
+    }
+}
+
+/// What is written of work that can be stopped: a part of it is of no use.
+pub(crate) struct Stoppable<W> {
+    to: W,
+    interrupt: Interrupt,
+}
+
+impl<W: Write> Write for Stoppable<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.interrupt.is_wanted() {
+            return Err(io::Error::other("stopped; nothing is written"));
+        }
+        self.to.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use promptops_client::{
-    BatchResponse, CacheConfig, DEFAULT_BASE_URL, DEFAULT_PROJECT, Error, PromptOpsClient,
-    PromptPage, PromptResponse, Secret, SortOrder, TelemetryConfig,
+    CacheConfig, DEFAULT_BASE_URL, DEFAULT_PROJECT, Error, PromptOpsClient, PromptPage,
+    PromptResponse, Secret, SortOrder, TelemetryConfig,
 };
 use serde::Deserialize;
 
@@ -239,46 +239,47 @@ impl Session {
         }
     }
 
-    /// All versions of a prompt, by its UUID, the oldest first.
-    pub(crate) async fn all_versions(&self, id: &str) -> Result<Vec<Arc<PromptResponse>>, Error> {
-        let versions = self.client.prompt_versions(id).await?;
-        let numbers = self.client.get_prompts([id]).include_versions(true).await?;
-        self.with_missing(id, None, versions, numbers).await
-    }
-
-    /// All versions of a prompt, by its slug in a project, the oldest first.
-    pub(crate) async fn all_versions_in(
-        &self,
-        slug: &str,
-        project: &str,
-    ) -> Result<Vec<Arc<PromptResponse>>, Error> {
-        let versions = self.client.prompt_versions(slug).project(project).await?;
-        let numbers =
-            self.client.get_prompts([slug]).project(project).include_versions(true).await?;
-        self.with_missing(slug, Some(project), versions, numbers).await
-    }
-
-    /// A list of versions ends where it is large enough; those that are missing are fetched one by one.
-    async fn with_missing(
+    /// All versions of a prompt, by its UUID or by its slug in a project, the oldest first.
+    pub(crate) async fn all_versions(
         &self,
         id: &str,
         project: Option<&str>,
-        mut versions: Vec<Arc<PromptResponse>>,
-        numbers: BatchResponse,
     ) -> Result<Vec<Arc<PromptResponse>>, Error> {
-        for number in numbers.versions.get(id).into_iter().flatten() {
-            if versions.iter().any(|version| version.version == *number) {
-                continue;
-            }
-            let mut request = self.client.get_prompt(id).version(number);
+        let mut request = self.client.prompt_versions(id);
+        if let Some(project) = project {
+            request = request.project(project);
+        }
+        let mut versions = request.await?;
+        if is_long(&versions) {
+            let mut request = self.client.get_prompts([id]).include_versions(true);
             if let Some(project) = project {
                 request = request.project(project);
             }
-            versions.push(request.await?);
+            for number in request.await?.versions.get(id).into_iter().flatten() {
+                if versions.iter().any(|version| version.version == *number) {
+                    continue;
+                }
+                let mut request = self.client.get_prompt(id).version(number);
+                if let Some(project) = project {
+                    request = request.project(project);
+                }
+                versions.push(request.await?);
+            }
         }
         versions.sort_by_key(|version| version.updated_at);
         Ok(versions)
     }
+}
+
+/// Whether a list of versions may have been cut: a registry's ends at 1000 versions, or at 8 MiB.
+fn is_long(versions: &[Arc<PromptResponse>]) -> bool {
+    let bytes = |prompt: &PromptResponse| {
+        let bodies = &prompt.model_specific_prompts;
+        prompt.content.len()
+            + prompt.messages.iter().map(|message| message.content.len()).sum::<usize>()
+            + bodies.iter().map(|body| body.content.len()).sum::<usize>()
+    };
+    versions.len() >= 500 || versions.iter().map(|version| bytes(version)).sum::<usize>() > 1 << 20
 }
 
 /// The project file of this folder or of one above it, and the folder it is in.

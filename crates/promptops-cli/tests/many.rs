@@ -92,6 +92,13 @@ fn check(environment: &[(&str, &str)]) {
     let (printed, many_pulled) = run(&["pull", "--quiet"]);
     assert_eq!(printed, "5000 written, 0 unchanged\n");
     assert!(contents(folder) == before, "a file came back changed");
+    let (printed, _) = run(&["export", "--quiet", "all.jsonl"]);
+    assert!(printed.starts_with("exported 15001 records"), "{printed}");
+    let (printed, _) = run(&["import", "--quiet", "all.jsonl", "--project", "copy"]);
+    assert_eq!(
+        printed,
+        "5000 prompts created, 5000 versions added, 0 labels set, 0 there already\n"
+    );
     for (few, many) in [(few_pushed, many_pushed), (few_pulled, many_pulled)] {
         assert!(many < few + MORE_KIB, "{few} KiB for {FEW}, {many} KiB for {MANY}");
     }

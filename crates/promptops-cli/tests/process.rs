@@ -1,7 +1,11 @@
 //! The command as it is run.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::process::Command;
+
+use support::Server;
 
 fn promptops(arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_promptops")).args(arguments).output().unwrap();
@@ -53,4 +57,45 @@ fn a_backup_is_a_registry_and_nothing_is_overwritten() {
         .collect();
     left.sort();
     assert_eq!(left, ["a.db", "b.db", "copy", "text"], "nothing half made");
+}
+
+#[test]
+fn everything_moves_from_one_store_to_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (from, to) = (format!("sqlite:{}", at("a.db")), format!("sqlite:{}", at("b.db")));
+    let (code, told) = promptops(&["create", "A", "--content", "x", "--base-url", &from]);
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(promptops(&["keys", "create", "ci", "--base-url", &from]).0, Some(0));
+    let (code, exported) = promptops(&["export", "--db", &from, &at("all.jsonl")]);
+    assert!(code == Some(0) && exported.starts_with("exported 5 records"), "{exported}");
+    let (code, imported) = promptops(&["import", "--db", &to, &at("all.jsonl")]);
+    assert_eq!((code, imported), (Some(0), exported.replace("exported", "imported")));
+    let (_, keys) = promptops(&["keys", "list", "--base-url", &to]);
+    assert!(keys.contains("ci"), "{keys}");
+    let (code, told) = promptops(&["import", "--db", &to, &at("all.jsonl")]);
+    assert!(code == Some(1) && told.contains("import into an empty registry"), "{told}");
+}
+
+#[test]
+fn a_key_that_may_not_ends_with_4_and_what_to_do() {
+    let server = Server::start();
+    let (url, key) = (["--base-url", &server.base_url], server.key.as_str());
+    let with = |key: &str, arguments: &[&str]| {
+        promptops(&[arguments, &url[..], &["--api-key", key]].concat())
+    };
+    let (code, told) = with("po_none", &["list"]);
+    assert!(code == Some(4) && told.contains("help: give a key that works"), "{told}");
+    assert!(told.contains(", request "), "{told}");
+    let (code, made) = with(key, &["keys", "create", "reader", "--json"]);
+    assert_eq!(code, Some(0), "{made}");
+    let made: serde_json::Value =
+        serde_json::from_str(&made[made.find('{').unwrap()..=made.rfind('}').unwrap()]).unwrap();
+    let reader = made["api_key"].as_str().unwrap();
+    assert_eq!(with(reader, &["list"]).0, Some(0));
+    let (code, told) = with(reader, &["create", "A", "--content", "x"]);
+    assert!(code == Some(4) && told.contains("promptops keys create"), "{told}");
+    let (code, told) = with(reader, &["create", "A", "--content", "x", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, told["error"]["code"].as_str()), (Some(4), Some("AUTHORIZATION_ERROR")));
 }

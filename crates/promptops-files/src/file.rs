@@ -121,11 +121,12 @@ impl PromptFile {
         if prompt.content.is_none() {
             prompt.messages = Some(messages);
         }
+        let found = placeholders(prompt);
         if prompt.variables.is_none() {
-            prompt.variables = placeholders(prompt);
+            prompt.variables.clone_from(&found);
         }
         if mistakes.is_empty()
-            && written(prompt) != self.source
+            && written(prompt, found.as_deref()) != self.source
             && let Some(layout) = layout::of(&self.source, &body, &prompt.metadata)
         {
             prompt.metadata.insert(LAYOUT.to_owned(), layout);

@@ -36,12 +36,12 @@ pub fn write(prompt: &PromptResponse) -> String {
     {
         return text;
     }
-    written(&authored)
+    written(&authored, placeholders(&authored).as_deref())
 }
 
-/// A prompt in the form that everybody's file has.
-pub(crate) fn written(prompt: &NewPrompt) -> String {
-    let head = FrontMatter::of(prompt);
+/// A prompt in the form that everybody's file has. What its placeholders name need not be said.
+pub(crate) fn written(prompt: &NewPrompt, placeholders: Option<&[String]>) -> String {
+    let head = FrontMatter::of(prompt, placeholders);
     // The serialiser fails for no such head; without it the content would still be there.
     let head = if head == FrontMatter::default() {
         String::new()
@@ -102,11 +102,10 @@ struct ModelBody<'p> {
 }
 
 impl<'p> FrontMatter<'p> {
-    fn of(prompt: &'p NewPrompt) -> Self {
+    fn of(prompt: &'p NewPrompt, placeholders: Option<&[String]>) -> Self {
         let given = |text: &'p Option<String>| text.as_deref().filter(|text| !text.is_empty());
         let mut metadata = prompt.metadata.clone();
         metadata.shift_remove(LAYOUT);
-        let found = placeholders(prompt);
         Self {
             name: Some(prompt.name.as_str()).filter(|name| prompt.slug.as_deref() != Some(name)),
             description: given(&prompt.description),
@@ -115,7 +114,7 @@ impl<'p> FrontMatter<'p> {
             target_models: prompt.target_models.iter().map(String::as_str).collect(),
             template_format: Some(prompt.template_format.as_str())
                 .filter(|format| *format != TemplateFormat::Simple.as_str()),
-            variables: prompt.variables.as_deref().filter(|given| found.as_deref() != Some(given)),
+            variables: prompt.variables.as_deref().filter(|given| placeholders != Some(given)),
             metadata,
             model_specific_prompts: prompt
                 .model_specific_prompts

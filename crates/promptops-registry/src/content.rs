@@ -49,20 +49,7 @@ impl VersionContent {
             return Err(both_bodies());
         }
         let given_variables = new.variables.is_some();
-        let content = Self {
-            name: new.name,
-            description: new.description.unwrap_or_default(),
-            content: new.content.unwrap_or_default(),
-            messages: new.messages.unwrap_or_default(),
-            variables: new.variables.unwrap_or_default(),
-            target_models: new.target_models,
-            model_specific_prompts: new.model_specific_prompts,
-            template_format: new.template_format,
-            tags: new.tags,
-            metadata: new.metadata,
-            module_id: new.module_id,
-        };
-        content.check((!given_variables).then_some(&Self::default()))
+        Self::from(new).check((!given_variables).then_some(&Self::default()))
     }
 
     /// This content with an update applied, checked.
@@ -230,6 +217,47 @@ impl VersionContent {
         prompt.model_specific_prompts.clone_from(&self.model_specific_prompts);
         prompt.template_format.clone_from(&self.template_format);
         PromptTemplate::parse(&prompt)
+    }
+}
+
+/// What a new prompt says, as it is: nobody has checked it.
+impl From<NewPrompt> for VersionContent {
+    fn from(new: NewPrompt) -> Self {
+        Self {
+            name: new.name,
+            description: new.description.unwrap_or_default(),
+            content: new.content.unwrap_or_default(),
+            messages: new.messages.unwrap_or_default(),
+            variables: new.variables.unwrap_or_default(),
+            target_models: new.target_models,
+            model_specific_prompts: new.model_specific_prompts,
+            template_format: new.template_format,
+            tags: new.tags,
+            metadata: new.metadata,
+            module_id: new.module_id,
+        }
+    }
+}
+
+/// The same content as a new prompt, without slug and number.
+impl From<VersionContent> for NewPrompt {
+    fn from(content: VersionContent) -> Self {
+        let mut new = Self::default();
+        new.name = content.name;
+        new.description = Some(content.description);
+        if content.messages.is_empty() {
+            new.content = Some(content.content);
+        } else {
+            new.messages = Some(content.messages);
+        }
+        new.variables = Some(content.variables);
+        new.target_models = content.target_models;
+        new.model_specific_prompts = content.model_specific_prompts;
+        new.template_format = content.template_format;
+        new.tags = content.tags;
+        new.metadata = content.metadata;
+        new.module_id = content.module_id;
+        new
     }
 }
 

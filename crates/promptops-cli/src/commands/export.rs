@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use promptops_client::{AuditEntry, PromptResponse, Version};
+use promptops_client::{AuditEntry, NewPrompt, PromptResponse, Version};
 use promptops_registry::{
     ExportWriter, PromptHead, Record, StoredVersion, Transferred, VersionContent,
 };
@@ -59,8 +59,7 @@ pub(crate) fn tell(output: Output, transferred: &Transferred, done: &str) -> Res
 }
 
 async fn export(session: &Session, file: &File) -> Result<Transferred, Failure> {
-    let interrupt = Interrupt::listen();
-    let to = BufWriter::new(Stoppable { to: file, interrupt });
+    let to = BufWriter::new(Interrupt::listen().ends(file));
     let mut writer = ExportWriter::new(to, SystemTime.now()).map_err(failed)?;
     // Which change of each prompt was the last: its revision.
     let mut revisions: HashMap<String, u64> = HashMap::new();
@@ -76,17 +75,20 @@ async fn export(session: &Session, file: &File) -> Result<Transferred, Failure> 
     let mut page = first;
     loop {
         for prompt in &page.prompts {
-            let versions = session.all_versions(&prompt.id).await?;
+            let versions = session.all_versions(&prompt.id, None).await?;
             write_places(&mut writer, prompt, &versions, &mut known)?;
             let revision = revisions.get(&prompt.id).copied().unwrap_or(0);
             let head = Record::Prompt { head: head(prompt, &versions, revision)? };
             writer.record(&head).map_err(failed)?;
+            let is_labelled = versions.iter().any(|version| !version.labels.is_empty());
             for version in versions {
                 let version = Box::new(stored(&version)?);
                 writer.record(&Record::Version { version }).map_err(failed)?;
             }
-            for label in session.client.labels(&prompt.id).await? {
-                writer.record(&Record::Label { label }).map_err(failed)?;
+            if is_labelled {
+                for label in session.client.labels(&prompt.id).await? {
+                    writer.record(&Record::Label { label }).map_err(failed)?;
+                }
             }
             progress.step();
         }
@@ -103,25 +105,6 @@ async fn export(session: &Session, file: &File) -> Result<Transferred, Failure> 
     .await?;
     drop(progress);
     writer.finish().map_err(failed)
-}
-
-/// Ends what is written to it when somebody wants the work to stop.
-struct Stoppable<'f> {
-    to: &'f File,
-    interrupt: Interrupt,
-}
-
-impl Write for Stoppable<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.interrupt.is_wanted() {
-            return Err(io::Error::other("stopped; nothing is written"));
-        }
-        self.to.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {
@@ -192,19 +175,7 @@ fn head(
 fn stored(prompt: &PromptResponse) -> Result<StoredVersion, Failure> {
     Ok(StoredVersion {
         version: number(prompt)?,
-        content: VersionContent {
-            name: prompt.name.clone(),
-            description: prompt.description.clone(),
-            content: prompt.content.clone(),
-            messages: prompt.messages.clone(),
-            variables: prompt.variables.clone(),
-            target_models: prompt.target_models.clone(),
-            model_specific_prompts: prompt.model_specific_prompts.clone(),
-            template_format: prompt.template_format.clone(),
-            tags: prompt.tags.clone(),
-            metadata: prompt.metadata.clone(),
-            module_id: prompt.module_id.clone(),
-        },
+        content: VersionContent::from(NewPrompt::from(prompt)),
         digest: prompt.digest.clone(),
         updated_at: prompt.updated_at,
         created_by: prompt.created_by.clone(),

@@ -66,6 +66,15 @@ struct Missing {
     labels: Vec<Label>,
 }
 
+/// What a registry has of what is imported.
+#[derive(Debug, Default)]
+struct There {
+    /// Project and slug of every prompt in the projects that are imported into.
+    slugs: HashSet<(String, String)>,
+    /// How many prompts are imported.
+    total: usize,
+}
+
 #[derive(Debug, Default, Serialize)]
 struct Counts {
     prompts: usize,
@@ -90,8 +99,7 @@ impl Import {
     }
 
     async fn import(&self, session: &Session, source: &Source) -> Result<(), Failure> {
-        let there = self.check(session, source).await?;
-        let total = source.count()?;
+        let There { slugs: there, total } = self.check(session, source).await?;
         let interrupt = Interrupt::listen();
         let mut counts = Counts { prompts: total, ..Counts::default() };
         let progress = Progress::new(session.output, "importing", total);
@@ -125,37 +133,37 @@ impl Import {
         Ok(())
     }
 
-    /// Finds every conflict before anything is written. Gives which prompts are there.
-    async fn check(
-        &self,
-        session: &Session,
-        source: &Source,
-    ) -> Result<HashSet<(String, String)>, Failure> {
-        let mut there = HashSet::new();
-        for project in source.projects(session)? {
-            session
-                .each_prompt_of(Some(&project), |prompt| {
-                    there.insert((project.clone(), prompt.slug.clone()));
-                    Ok(())
-                })
-                .await?;
-        }
+    /// Finds every conflict before anything is written.
+    async fn check(&self, session: &Session, source: &Source) -> Result<There, Failure> {
+        let mut there = There::default();
+        let mut projects = HashSet::new();
         let mut conflicts = Vec::new();
         for prompt in source.prompts()? {
             let prompt = prompt?;
-            let key = (prompt.project(session), prompt.prompt.slug.clone());
-            if !there.contains(&key) {
+            there.total += 1;
+            let (project, slug) = (prompt.project(session), prompt.prompt.slug.clone());
+            if projects.insert(project.clone()) {
+                session
+                    .each_prompt_of(Some(&project), |prompt| {
+                        there.slugs.insert((project.clone(), prompt.slug.clone()));
+                        Ok(())
+                    })
+                    .await?;
+            }
+            let key = (project, slug);
+            if !there.slugs.contains(&key) {
                 continue;
             }
-            let stored = session.all_versions_in(&key.1, &key.0).await?;
+            let (project, slug) = key;
+            let stored = session.all_versions(&slug, Some(&project)).await?;
             let stored: BTreeMap<_, _> = stored
                 .iter()
                 .map(|version| (version.version.clone(), fingerprint(&NewPrompt::from(&**version))))
                 .collect();
             for version in &prompt.prompt.versions {
                 let same = stored.get(&version.version);
-                if same.is_some_and(|same| *same != fingerprint(&whole(&key.1, version))) {
-                    conflicts.push(format!("{} {}", key.1, version.version));
+                if same.is_some_and(|same| *same != fingerprint(&whole(&slug, version))) {
+                    conflicts.push(format!("{slug} {}", version.version));
                 }
             }
         }
@@ -256,7 +264,7 @@ async fn missing(
         Missing { prompt, project, is_new, there: HashSet::new(), labels: Vec::new() };
     if !is_new {
         let (slug, project) = (&missing.prompt.slug, &missing.project);
-        let versions = session.all_versions_in(slug, project).await?;
+        let versions = session.all_versions(slug, Some(project)).await?;
         missing.labels = session.client.labels(slug).project(project).await?;
         missing.there = versions.iter().map(|version| version.version.clone()).collect();
     }

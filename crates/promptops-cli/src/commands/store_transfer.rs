@@ -9,6 +9,7 @@ use promptops_server::{Access, Transferred};
 use crate::block_on;
 use crate::db::Location;
 use crate::failure::{Exit, Failure};
+use crate::interrupt::Interrupt;
 
 /// Writes everything to a file that is not there yet.
 pub(crate) fn export(db: &Location, path: &Path) -> Result<Transferred, Failure> {
@@ -20,7 +21,8 @@ pub(crate) fn export(db: &Location, path: &Path) -> Result<Transferred, Failure>
         block_on(async {
             let registry = db.open().await?;
             let access = Access::full("promptops export");
-            let exported = registry.export(&access, BufWriter::new(file)).await;
+            let to = BufWriter::new(Interrupt::listen().ends(file));
+            let exported = registry.export(&access, to).await;
             Ok(exported.map_err(|error| error.to_string())?)
         })
     })
@@ -55,7 +57,6 @@ pub(crate) fn whole<T>(
         return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    // It goes away with the process too, where that is told to stop.
     let file = tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new("."))).map_err(failed)?;
     let written = write(file.as_file())?;
     file.as_file().sync_all().map_err(failed)?;

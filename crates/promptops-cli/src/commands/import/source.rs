@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use promptops_client::{DEFAULT_PROJECT, NewPrompt};
+use promptops_client::DEFAULT_PROJECT;
 use promptops_files::{Imported, ImportedVersion, Mistakes, foreign};
 use promptops_registry::{Record, Records, StoreError, StoredVersion, read_export};
 use walkdir::WalkDir;
@@ -96,20 +96,6 @@ impl Source {
             }
         }
     }
-
-    pub(super) fn count(&self) -> Result<usize, Failure> {
-        match self {
-            Self::Export(_) => {
-                self.prompts()?.try_fold(0, |count, prompt| prompt.map(|_| count + 1))
-            }
-            Self::Foreign(prompts) => Ok(prompts.len()),
-        }
-    }
-
-    /// The projects that prompts go to.
-    pub(super) fn projects(&self, session: &Session) -> Result<BTreeSet<String>, Failure> {
-        self.prompts()?.map(|prompt| Ok(prompt?.project(session))).collect()
-    }
 }
 
 /// The records of an export, a prompt at a time.
@@ -154,23 +140,7 @@ impl Iterator for Grouped {
 }
 
 fn imported(stored: StoredVersion) -> ImportedVersion {
-    let content = stored.content;
-    let mut prompt = NewPrompt::default();
-    prompt.name = content.name;
-    prompt.description = Some(content.description);
-    if content.messages.is_empty() {
-        prompt.content = Some(content.content);
-    } else {
-        prompt.messages = Some(content.messages);
-    }
-    prompt.variables = Some(content.variables);
-    prompt.target_models = content.target_models;
-    prompt.model_specific_prompts = content.model_specific_prompts;
-    prompt.template_format = content.template_format;
-    prompt.tags = content.tags;
-    prompt.metadata = content.metadata;
-    prompt.module_id = content.module_id;
-    let mut version = ImportedVersion::new(stored.version.to_string(), prompt);
+    let mut version = ImportedVersion::new(stored.version.to_string(), stored.content.into());
     version.message = stored.message;
     version
 }
