@@ -3,7 +3,8 @@
 
 mod support;
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 
 use support::Server;
 
@@ -98,4 +99,43 @@ fn a_key_that_may_not_ends_with_4_and_what_to_do() {
     let (code, told) = with(reader, &["create", "A", "--content", "x", "--json"]);
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     assert_eq!((code, told["error"]["code"].as_str()), (Some(4), Some("AUTHORIZATION_ERROR")));
+}
+
+#[test]
+fn watching_goes_on_with_what_comes_later() {
+    let server = Server::start();
+    let with = |arguments: &[&'static str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_promptops"));
+        command.args(arguments).args(["--base-url", &server.base_url, "--api-key", &server.key]);
+        command
+    };
+    let create =
+        |name| assert!(with(&["create", name, "--content", "x"]).status().unwrap().success());
+    create("first");
+    let mut watch = with(&["watch", "--since", "start", "--count", "2", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let slug =
+        |line: String| serde_json::from_str::<serde_json::Value>(&line).unwrap()["slug"].clone();
+    assert_eq!(slug(lines.next().unwrap().unwrap()), "first");
+    create("second");
+    assert_eq!(slug(lines.next().unwrap().unwrap()), "second");
+    assert!(watch.wait().unwrap().success());
+}
+
+#[test]
+fn variables_may_come_from_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.prompt.md");
+    std::fs::write(&file, "Hello {{ name }}").unwrap();
+    let mut render = Command::new(env!("CARGO_BIN_EXE_promptops"))
+        .args(["render", file.to_str().unwrap(), "--vars", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    render.stdin.take().unwrap().write_all(br#"{"name": "Ann"}"#).unwrap();
+    assert_eq!(render.wait_with_output().unwrap().stdout, b"Hello Ann\n");
 }

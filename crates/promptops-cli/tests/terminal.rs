@@ -11,7 +11,7 @@ use rexpect::session::{PtySession, spawn_command};
 /// Longest time that something is waited for, in milliseconds.
 const PATIENCE: u64 = 120_000;
 
-const MANY: usize = 1500;
+const MANY: usize = 600;
 
 fn promptops(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_promptops"));
@@ -55,7 +55,7 @@ fn a_session() {
     }
     // A bar with a rate and the time that is left; Ctrl-C lets what is under way be finished.
     let mut session = at_terminal(folder, &["push", "--label", "live"]);
-    session.exp_regex("pushing .*/1501 .*/s .*left").unwrap();
+    session.exp_regex("pushing .* [1-9][0-9]*/601 .*/s .*left").unwrap();
     session.send_control('c').unwrap();
     session.exp_string("stopping when what is under way is done").unwrap();
     session.exp_string("push again to go on").unwrap();
@@ -72,6 +72,36 @@ fn a_session() {
     session.exp_eof().unwrap();
     assert_ended(&session, 0);
     assert!(promptops(folder, &["push", "--check", "--label", "live"]).status().unwrap().success());
+
+    // What is stopped leaves no file, and goes on where it was.
+    let mut session = at_terminal(folder, &["export", "all.jsonl"]);
+    session.exp_regex("exporting .*/601 .*left").unwrap();
+    session.send_control('c').unwrap();
+    session.exp_string("stopped; nothing is written").unwrap();
+    session.exp_eof().unwrap();
+    assert_ended(&session, 1);
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(files.filter(|name| name.to_string_lossy().contains("tmp")).count(), 0);
+    assert!(!folder.join("all.jsonl").exists());
+
+    // Lines where there is no terminal, and none with --quiet.
+    let output = promptops(folder, &["export", "all.jsonl"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.starts_with("exporting 60 of 601\nexporting 120 of 601\n"), "{told}");
+    let output = promptops(folder, &["export", "quiet.jsonl", "--quiet"]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+
+    let import = ["import", "all.jsonl", "--project", "copy"];
+    let mut session = at_terminal(folder, &import);
+    session.exp_regex("importing .* [1-9][0-9]*/601 .*left").unwrap();
+    session.send_control('c').unwrap();
+    session.exp_string("import again to go on").unwrap();
+    session.exp_eof().unwrap();
+    assert_ended(&session, 1);
+    let rest = printed(folder, &import);
+    assert!(!rest.contains(" 0 there already"), "{rest}");
+    let again = printed(folder, &import);
+    assert!(again.contains(" 601 there already"), "{again}");
 
     // It asks before it deletes.
     let mut session = at_terminal(folder, &["delete", "p1", "--force"]);
