@@ -3,10 +3,10 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may panic")]
 
 mod row;
+mod timed;
 
 use std::hint::black_box;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -14,18 +14,23 @@ use promptops_cache::{
     CacheBackend, CacheKey, CacheScope, Entry, EntryKind, Freshness, MemoryCache, Use,
 };
 use promptops_client::{CacheConfig, NewPrompt, PromptOpsClient, PromptResponse};
-use promptops_types::{SystemTime, TimeSource};
+use promptops_types::SystemTime;
 
-use crate::row::{Target, compare, median};
+use crate::row::{Target, compare, is_wanted};
+use crate::timed::{each, now, of_many, seconds_since};
 
 const ROUNDS: usize = 25;
 const GETS: usize = 200_000;
 const ENTRIES: usize = 1000;
 
 fn main() {
-    hot_key();
-    two_threads();
-    insert();
+    for (part, run) in
+        [("hot_key", hot_key as fn()), ("two_threads", two_threads), ("insert", insert)]
+    {
+        if is_wanted(part) {
+            run();
+        }
+    }
 }
 
 fn name(number: usize) -> String {
@@ -60,18 +65,6 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Nanoseconds of one of many.
-fn each(times: usize, mut run: impl FnMut(usize)) -> f64 {
-    let started = SystemTime.monotonic();
-    for number in 0..times {
-        run(number);
-    }
-    let taken: Duration = SystemTime.monotonic().saturating_sub(started);
-    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-    let each = taken.as_secs_f64() * 1e9 / times as f64;
-    each
-}
-
 /// One key, one thread.
 fn hot_key() {
     let runtime = runtime();
@@ -104,14 +97,11 @@ fn hot_key() {
         }));
         let client = &client;
         rounds[4].push(runtime.block_on(async {
-            let started = SystemTime.monotonic();
+            let started = now();
             for _ in 0..GETS / 10 {
                 black_box(client.get_prompt("greeting").await.unwrap());
             }
-            let taken = SystemTime.monotonic().saturating_sub(started);
-            #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-            let each = taken.as_secs_f64() * 1e9 / (GETS / 10) as f64;
-            each
+            of_many(seconds_since(started), GETS / 10)
         }));
     }
     let peer = ("lru behind a parking_lot Mutex", &rounds[0][..]);
@@ -169,7 +159,6 @@ fn insert() {
         let (entry, ticket) = (entry.into(), ours.read(&keys[0]).1);
         own.push(each(keys.len(), |number| ours.keep(&keys[number], &entry, ticket)));
     }
-    assert!(median(theirs.clone()) > 0.0);
     let target = Some(Target::AtMost(1.5));
     compare("insert with eviction: MemoryCache", ("lru", &theirs), (&own, "ns"), target);
 }

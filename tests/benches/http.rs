@@ -4,12 +4,13 @@
 //! application's do; the server has a thread of its own.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may panic")]
 
+mod answer;
 mod row;
+mod timed;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -22,11 +23,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use promptops_client::{CacheConfig, PromptOpsClient, RetryConfig};
 use promptops_transport::{HyperTransport, Pipeline, SharedTransport, Transport};
-use promptops_types::{PromptResponse, Success, SystemTime, TimeSource};
-use serde_json::json;
+use promptops_types::{PromptResponse, Success};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::answer::answer;
 use crate::row::{Target, compare, median};
+use crate::timed::{count, now, seconds_since};
 
 const ROUNDS: usize = 25;
 const LATENCY_REQUESTS: usize = 1000;
@@ -45,22 +47,6 @@ fn main() {
     runtime.block_on(measuring).unwrap();
 }
 
-/// One prompt, 3.7 KB in its envelope.
-fn answer() -> Bytes {
-    let content = "Dear {{ customer_name }}, thank you for writing about {{ topic }}. ".repeat(44);
-    let prompt = json!({
-        "id": "0199e0a3-5b7c-7c3e-9d2f-1c2b3a4d5e6f", "slug": "greeting", "name": "Greeting",
-        "description": "What we answer first", "content": content,
-        "variables": ["customer_name", "topic"], "target_models": ["openai", "anthropic"],
-        "version": "1.2.0", "created_at": "2026-11-01T12:00:00Z",
-        "updated_at": "2026-11-20T12:00:00Z", "tags": ["support", "email"],
-        "metadata": {"owner": "support", "reviewed": true}, "project_id": "default",
-    });
-    let metadata = json!({"request_id": "r-1", "timestamp": "2026-11-25T12:00:00Z"});
-    let envelope = json!({"success": true, "data": prompt, "metadata": metadata});
-    envelope.to_string().into()
-}
-
 /// Answers every request with the same bytes, from a thread of its own.
 fn serve() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -70,7 +56,7 @@ fn serve() -> SocketAddr {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::from_std(listener).unwrap();
-            let body = answer();
+            let body = Bytes::from(answer());
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).unwrap();
                 let body = body.clone();
@@ -175,23 +161,15 @@ async fn raw_get(sender: &mut SendRequest<Full<Bytes>>, address: SocketAddr) -> 
     response.into_body().collect().await.unwrap().to_bytes()
 }
 
-fn since(started: Duration) -> Duration {
-    SystemTime.monotonic().saturating_sub(started)
-}
-
-fn microseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e6
-}
-
 /// The median time of an expression with an await, in microseconds. A macro, since a future of an
 /// async closure is not known to be `Send`.
 macro_rules! p50 {
     ($get:expr) => {{
         let mut taken = Vec::with_capacity(LATENCY_REQUESTS);
         for _ in 0..LATENCY_REQUESTS {
-            let started = SystemTime.monotonic();
+            let started = now();
             std::hint::black_box($get);
-            taken.push(microseconds(since(started)));
+            taken.push(seconds_since(started) * 1e6);
         }
         median(taken)
     }};
@@ -229,7 +207,7 @@ async fn throughput(address: SocketAddr, concurrency: usize) {
     let mut rounds: [Vec<f64>; 4] = Default::default();
     for _ in 0..ROUNDS {
         for ((_, subject), rates) in subjects.iter().zip(&mut rounds) {
-            let started = SystemTime.monotonic();
+            let started = now();
             let tasks: Vec<_> = (0..concurrency)
                 .map(|_| {
                     let subject = subject.clone();
@@ -243,9 +221,7 @@ async fn throughput(address: SocketAddr, concurrency: usize) {
             for task in tasks {
                 task.await.unwrap();
             }
-            let taken = since(started);
-            #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-            rates.push(THROUGHPUT_REQUESTS as f64 / 1e3 / taken.as_secs_f64());
+            rates.push(count(THROUGHPUT_REQUESTS) / 1e3 / seconds_since(started));
         }
     }
     let target = Some(Target::AtLeast(0.8));

@@ -11,17 +11,17 @@ mod row;
 #[path = "../it/redis/server.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod server;
+mod timed;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{self, Client};
 use promptops_cache::{CacheBackend, CacheKey, CacheScope, Entry, EntryKind, RedisCache};
-use promptops_types::{SystemTime, TimeSource};
 
 use crate::row::{Target, compare, median};
 use crate::server::Server;
+use crate::timed::{count, now, seconds_since};
 
 const ROUNDS: usize = 15;
 const CALLS: usize = 3000;
@@ -67,7 +67,7 @@ fn main() {
         compare(
             "Redis-level get, p50, 1 at a time: RedisCache",
             (peer, &latency[0]),
-            (&latency[1], "us"),
+            (&latency[1], "µs"),
             Some(Target::AtMost(1.15)),
         );
         compare(
@@ -93,18 +93,14 @@ async fn subjects(server: &Server) -> [Subject; 2] {
     [Subject::Plain(plain), Subject::Ours(Arc::new(cache), key)]
 }
 
-fn since(started: Duration) -> Duration {
-    SystemTime.monotonic().saturating_sub(started)
-}
-
 /// The median time of one call, in microseconds.
 async fn p50(mut subject: Subject) -> f64 {
     let task = tokio::spawn(async move {
         let mut times = Vec::with_capacity(CALLS);
         for _ in 0..CALLS {
-            let started = SystemTime.monotonic();
+            let started = now();
             assert_eq!(subject.get().await, BYTES);
-            times.push(since(started).as_secs_f64() * 1e6);
+            times.push(seconds_since(started) * 1e6);
         }
         median(times)
     });
@@ -113,7 +109,7 @@ async fn p50(mut subject: Subject) -> f64 {
 
 /// Calls a second, so many at a time.
 async fn per_second(subject: &Subject, at_a_time: usize) -> f64 {
-    let started = SystemTime.monotonic();
+    let started = now();
     let tasks: Vec<_> = (0..at_a_time)
         .map(|_| {
             let mut subject = subject.clone();
@@ -127,7 +123,5 @@ async fn per_second(subject: &Subject, at_a_time: usize) -> f64 {
     for task in tasks {
         task.await.unwrap();
     }
-    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-    let calls = (at_a_time * CALLS) as f64;
-    calls / since(started).as_secs_f64()
+    count(at_a_time * CALLS) / seconds_since(started)
 }

@@ -1,15 +1,13 @@
 //! The registry and its server: a get over loopback beside raw hyper with the same bytes, an embedded get
-//! beside a prepared read of SQLite, a durable publish beside one sync a row, the last page of a million
-//! prompts beside the first, and a registry of a million beside one of a thousand.
+//! beside a prepared read of SQLite, and a durable publish beside one sync a row.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may panic")]
 
 mod row;
+mod timed;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -19,40 +17,39 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use promptops_client::{CacheConfig, NewPrompt, PromptOpsClient};
-use promptops_registry::{ListQuery, PromptRef};
 use promptops_server::{Access, MasterKey, NewKey, Registry, Scope, Server, ServerConfig};
-use promptops_types::{Selector, SortBy, SystemTime, TimeSource};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::row::{Target, compare, median};
+use crate::row::{Target, compare, is_wanted};
+use crate::timed::{count, now, seconds_since};
 
 const ROUNDS: usize = 9;
 const CONNECTIONS: usize = 64;
 const REQUESTS: usize = 20_000;
 const READS: usize = 5_000;
 const PUBLISHES: usize = 400;
-const MANY: usize = 1_000_000;
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     // What is measured with many at once is in a task: `block_on` is no part of the runtime's threads.
     runtime.block_on(async {
-        tokio::spawn(served()).await.unwrap();
-        embedded().await;
-        tokio::spawn(published()).await.unwrap();
-        listed().await;
+        if is_wanted("served") {
+            tokio::spawn(served()).await.unwrap();
+        }
+        if is_wanted("embedded") {
+            embedded().await;
+        }
+        if is_wanted("published") {
+            tokio::spawn(published()).await.unwrap();
+        }
     });
-}
-
-fn seconds_since(started: Duration) -> f64 {
-    SystemTime.monotonic().saturating_sub(started).as_secs_f64()
 }
 
 /// How long something takes, in seconds.
 async fn timed<T>(work: impl Future<Output = T>) -> (f64, T) {
-    let started = SystemTime.monotonic();
+    let started = now();
     let done = work.await;
     (seconds_since(started), done)
 }
@@ -139,9 +136,7 @@ async fn rate(address: SocketAddr, key: &Arc<str>) -> f64 {
         }
     })
     .await;
-    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-    let requests = REQUESTS as f64;
-    requests / seconds / 1e3
+    count(REQUESTS) / seconds / 1e3
 }
 
 async fn served() {
@@ -203,16 +198,15 @@ async fn embedded() {
     connection.execute("INSERT INTO bench VALUES (?, ?)", [&made.prompt.id, &body]).unwrap();
     let mut read = connection.prepare("SELECT body FROM bench WHERE id = ?").unwrap();
     let (mut theirs, mut mine) = (Vec::new(), Vec::new());
-    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-    let each = 1e6 / READS as f64;
+    let each = 1e6 / count(READS);
     for round in 0..=ROUNDS {
-        let started = SystemTime.monotonic();
+        let started = now();
         for _ in 0..READS {
             let body: String = read.query_row([&made.prompt.id], |row| row.get(0)).unwrap();
             std::hint::black_box(body);
         }
         let raw = seconds_since(started);
-        let started = SystemTime.monotonic();
+        let started = now();
         for _ in 0..READS {
             // A statement that is kept is not shared between tasks, so it is read here and not in one.
             std::hint::black_box(futures_block(client.get_prompt("greeting"))).unwrap();
@@ -224,7 +218,7 @@ async fn embedded() {
         }
     }
     let what = "embedded get, not cached, JSON included";
-    compare(what, ("rusqlite point read", &theirs), (&mine, "us"), Some(Target::AtMost(3.0)));
+    compare(what, ("rusqlite point read", &theirs), (&mine, "µs"), Some(Target::AtMost(3.0)));
 }
 
 /// What a call gives that never waits.
@@ -251,10 +245,9 @@ async fn published() {
     let body = serde_json::to_string(&new_prompt("x")).unwrap();
     let access = Access::full("bench");
     let (mut theirs, mut mine) = (Vec::new(), Vec::new());
-    #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
-    let publishes = PUBLISHES as f64;
+    let publishes = count(PUBLISHES);
     for round in 0..=ROUNDS {
-        let started = SystemTime.monotonic();
+        let started = now();
         for _ in 0..PUBLISHES {
             connection.execute("INSERT INTO bench (body) VALUES (?)", [&body]).unwrap();
         }
@@ -281,99 +274,4 @@ async fn published() {
     }
     let what = "durable publish, 16 writers";
     compare(what, ("one sync a row", &theirs), (&mine, "/s"), Some(Target::AtLeast(6.0)));
-}
-
-/// A registry of so many prompts with a version each. What is searched is left out: it is not measured.
-fn fill(path: &Path, prompts: i64) {
-    drop(Registry::open(path).unwrap());
-    let connection = Connection::open(path).unwrap();
-    connection.execute_batch("PRAGMA synchronous = OFF; BEGIN").unwrap();
-    let project = "INSERT INTO projects (id, created_at, prompts) VALUES ('default', 1, ?)";
-    connection.execute(project, [prompts]).unwrap();
-    let mut prompt = connection
-        .prepare(
-            "INSERT INTO prompts (pk, id, project, slug, created_at, revision, last_release, \
-                 version_count, latest, shown, name, updated_at) \
-             VALUES (?1, ?2, 'default', ?3, ?1, ?1, '1.0.0', 1, ?1, ?1, ?3, ?1)",
-        )
-        .unwrap();
-    let mut version = connection
-        .prepare(
-            "INSERT INTO versions (pk, prompt, version, sort_key, is_release, body, digest, \
-                 updated_at, created_by) VALUES (?1, ?1, '1.0.0', ?2, 1, ?3, 'd', ?1, 'bench')",
-        )
-        .unwrap();
-    let sort_key = promptops_types::Version::new(1, 0, 0).sort_key();
-    for number in 1..=prompts {
-        let (id, slug) = (format!("id-{number}"), format!("p-{number}"));
-        prompt.execute(params![number, id, slug]).unwrap();
-        let body = format!(r#"{{"name": "{slug}", "content": "Hello {{{{ name }}}}"}}"#);
-        version.execute(params![number, sort_key, body]).unwrap();
-    }
-    connection.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-}
-
-/// The median time of a read, in microseconds.
-async fn read_time<T>(times: usize, mut read: impl AsyncFnMut(usize) -> T) -> f64 {
-    let mut taken = Vec::new();
-    for number in 0..times {
-        let (seconds, found) = timed(read(number)).await;
-        std::hint::black_box(found);
-        taken.push(seconds * 1e6);
-    }
-    median(taken)
-}
-
-async fn listed() {
-    let folder = TempDir::new().unwrap();
-    let (few, many) = (folder.path().join("few.db"), folder.path().join("many.db"));
-    fill(&few, 1000);
-    fill(&many, MANY.try_into().unwrap());
-    let (mut open_few, mut open_many) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        for (path, taken) in [(&few, &mut open_few), (&many, &mut open_many)] {
-            let (seconds, registry) = timed(async { Registry::open(path).unwrap() }).await;
-            drop(registry);
-            taken.push(seconds * 1e3);
-        }
-    }
-    assert!(median(open_many.clone()) < 1000.0, "a million prompts open within a second");
-    let what = "opening a registry of 1 000 000 prompts";
-    compare(what, ("one of 1 000", &open_few), (&open_many, "ms"), None);
-
-    let (few, many) = (Registry::open(&few).unwrap(), Registry::open(&many).unwrap());
-    let access = Access::full("bench");
-    let (mut of_few, mut of_many) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        for (registry, count, taken) in [(&few, 1000, &mut of_few), (&many, MANY, &mut of_many)] {
-            let read = read_time(2000, async |number| {
-                let prompt = PromptRef::new(format!("p-{}", number * 7919 % count + 1));
-                registry.get(&access, &prompt, &Selector::Latest, None).await.unwrap()
-            });
-            taken.push(read.await);
-        }
-    }
-    let what = "get from a registry of 1 000 000 prompts, all over it";
-    compare(what, ("one of 1 000", &of_few), (&of_many, "us"), None);
-
-    let query = |offset| ListQuery {
-        limit: 50,
-        offset,
-        sort_by: SortBy::CreatedAt,
-        ..ListQuery::default()
-    };
-    let before = many.list(&access, query(900_000 - 50), None).await.unwrap();
-    let cursor = before.next_cursor.unwrap();
-    let (mut first, mut last, mut by_offset) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let page = async |_| many.list(&access, query(0), None).await.unwrap();
-        first.push(read_time(200, page).await);
-        let page = async |_| many.list(&access, query(0), Some(&cursor)).await.unwrap();
-        last.push(read_time(200, page).await);
-        let page = async |_| many.list(&access, query(900_000), None).await.unwrap();
-        by_offset.push(read_time(3, page).await);
-    }
-    let what = "list page at 900 000 of 1 000 000, by cursor";
-    compare(what, ("page 0", &first), (&last, "us"), Some(Target::AtMost(1.2)));
-    compare("the same by offset", ("page 0", &first), (&by_offset, "us"), None);
 }

@@ -2,12 +2,12 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints and may panic")]
 
 mod row;
+mod timed;
 
 use std::future::{Future, IntoFuture};
 use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 use promptops_client::{
@@ -15,9 +15,9 @@ use promptops_client::{
     TelemetryConfig, TelemetryExporter, TelemetrySink, Timestamp,
 };
 use promptops_telemetry::Sampler;
-use promptops_types::{SystemTime, TimeSource};
 
-use crate::row::{Target, compare};
+use crate::row::{Target, compare, fact, median};
+use crate::timed::{each, now, of_many, seconds_since};
 
 const ROUNDS: usize = 25;
 const CALLS: usize = 200_000;
@@ -43,24 +43,14 @@ fn main() {
     let against = |theirs| ("ArrayQueue, an event pushed", theirs);
     let recorded: Vec<f64> = on_ns.iter().zip(&off_ns).map(|(on, off)| on - off).collect();
     let most = Some(Target::AtMost(2.0));
-    compare(
-        "telemetry: what a recorded hit costs more",
-        against(&push_ns[..]),
-        (&recorded, "ns"),
-        most,
-    );
-    compare(
-        "telemetry: `record` alone, the queue full",
-        against(&push_ns[..]),
-        (&record_ns, "ns"),
-        None,
-    );
+    compare("what a recorded hit costs more", against(&push_ns[..]), (&recorded, "ns"), most);
+    compare("`record` alone, the queue full", against(&push_ns[..]), (&record_ns, "ns"), None);
     let peer = ("a hit with telemetry off", &off_ns[..]);
     let most = Some(Target::AtMost(1.2));
-    compare("telemetry: a hit that is sampled out", peer, (&out_ns, "ns"), most);
-    let ones = vec![1.0; ROUNDS];
-    let most = Some(Target::AtMost(2.0));
-    compare("telemetry: the question whether it is off", ("", &ones), (&draw_ns, "ns"), most);
+    compare("a hit that is sampled out", peer, (&out_ns, "ns"), most);
+    let off = median(draw_ns);
+    let what = "the question whether it is off";
+    fact(what, "", &format!("{off:.2} ns"), "at most 2 ns", off <= 2.0);
 }
 
 fn event() -> CallEvent {
@@ -103,21 +93,9 @@ async fn fill(client: &PromptOpsClient) {
     client.flush_telemetry().await.unwrap();
 }
 
-/// Nanoseconds of one of many.
-fn each(mut run: impl FnMut()) -> f64 {
-    let started = SystemTime.monotonic();
-    for _ in 0..CALLS {
-        run();
-    }
-    let taken: Duration = SystemTime.monotonic().saturating_sub(started);
-    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-    let each = taken.as_secs_f64() * 1e9 / CALLS as f64;
-    each
-}
-
 fn hits(client: &PromptOpsClient) -> f64 {
     let mut context = Context::from_waker(Waker::noop());
-    each(|| {
+    each(CALLS, |_| {
         let hit = pin!(client.get_prompt("greeting").into_future());
         assert!(matches!(black_box(hit.poll(&mut context)), Poll::Ready(Ok(_))));
     })
@@ -126,19 +104,17 @@ fn hits(client: &PromptOpsClient) -> f64 {
 /// Nanoseconds of one of as many as a queue holds, with what is made ready before not counted.
 fn each_of_a_queue<Q>(queue: impl Fn() -> Q, mut push: impl FnMut(&Q, CallEvent)) -> f64 {
     const HELD: usize = 2048;
-    let mut taken = Duration::ZERO;
+    let mut seconds = 0.0;
     for _ in 0..CALLS / HELD {
         let events: Vec<CallEvent> = (0..HELD).map(|_| event()).collect();
         let queue = queue();
-        let started = SystemTime.monotonic();
+        let started = now();
         for event in events {
             push(&queue, event);
         }
-        taken += SystemTime.monotonic().saturating_sub(started);
+        seconds += seconds_since(started);
     }
-    #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-    let each = taken.as_secs_f64() * 1e9 / (CALLS / HELD * HELD) as f64;
-    each
+    of_many(seconds, CALLS / HELD * HELD)
 }
 
 fn push() -> f64 {
@@ -154,5 +130,5 @@ fn record() -> f64 {
 
 fn draws() -> f64 {
     let sampler = Sampler::new(0.0);
-    each(|| assert!(!black_box(&sampler).draw()))
+    each(CALLS, |_| assert!(!black_box(&sampler).draw()))
 }

@@ -69,6 +69,20 @@ async fn get_selects_projects_and_versions() {
 }
 
 #[tokio::test]
+async fn a_list_of_versions_has_all_of_them() {
+    // More than a page of the registry's.
+    const VERSIONS: usize = 1003;
+    let client = with_greeting().await;
+    for number in 1..VERSIONS {
+        let update = PromptUpdate::new().content(format!("Hello {number}"));
+        client.update_prompt("greeting", update).await.unwrap();
+    }
+    let versions = client.prompt_versions("greeting").await.unwrap();
+    assert_eq!(versions.len(), VERSIONS);
+    assert_eq!(versions[VERSIONS - 1].version, "1.0.0");
+}
+
+#[tokio::test]
 async fn a_fetch_says_where_the_value_came_from_and_a_fallback_always_answers() {
     let client = with_greeting().await;
     let fetched = client.get_prompt("greeting").fetch().await.unwrap();

@@ -40,14 +40,6 @@ pub mod security {}
 #[doc = include_str!("../../docs/src/limits.md")]
 pub mod limits {}
 
-/// The chapter `faults.md`.
-#[doc = include_str!("../../docs/src/faults.md")]
-pub mod faults {}
-
-/// The chapter `benchmarks.md`.
-#[doc = include_str!("../../docs/src/benchmarks.md")]
-pub mod benchmarks {}
-
 /// The chapter `network.md`.
 #[doc = include_str!("../../docs/src/network.md")]
 pub mod network {}

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 pub(crate) struct CommandLine {
     program: String,
     arguments: Vec<String>,
-    environment: Vec<(&'static str, &'static str)>,
+    environment: Vec<(&'static str, String)>,
 }
 
 /// A line of cargo; arguments are separated by single spaces.
@@ -37,8 +37,8 @@ impl CommandLine {
     }
 
     /// Sets an environment variable for this line only.
-    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
-        self.environment.push((name, value));
+    pub(crate) fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
         self
     }
 
@@ -52,6 +52,11 @@ impl CommandLine {
     /// Prints the line, runs it, and returns what it wrote to standard output.
     pub(crate) fn output(self) -> Result<String, String> {
         println!("$ {self}");
+        self.quiet_output()
+    }
+
+    /// The same for what only asks about the machine: the line is not printed.
+    pub(crate) fn quiet_output(self) -> Result<String, String> {
         let output = self
             .command()
             .stderr(Stdio::inherit())
@@ -88,7 +93,10 @@ impl CommandLine {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).envs(self.environment.iter().copied()).stdin(Stdio::null());
+        command
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
         command
     }
 

@@ -2,13 +2,17 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program prints")]
 
 mod bench;
+mod chapter;
 mod command;
 mod deps;
 mod docs;
 mod faults;
+mod fuzz;
 mod lint;
+mod machine;
 mod models;
 mod programs;
+mod supply;
 mod table;
 mod test;
 mod tidy;
@@ -20,6 +24,9 @@ use std::process::ExitCode;
 /// What a task returns: nothing, or what went wrong and what to do about it.
 type Outcome = Result<(), String>;
 
+/// What a command line asks for.
+type Task = Box<dyn FnOnce() -> Outcome>;
+
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
@@ -30,9 +37,17 @@ usage: cargo xtask <command>
   deps              which crate may depend on which, and which packages each stays free of
   tidy              naming, leftovers, SQL, manifests, text files, test vectors, the book
   docs              the API documentation and the book
-  bench [cache|http|server|telemetry|python]
-                    speed, beside what it is compared with; a table of ratios
-  faults [--long]   faults and attacks: what is promised and what was measured; a table
+  bench [cache|template|http|server|telemetry|python|scale]
+                    speed, beside what it is compared with; written into docs/src/benchmarks.md
+  faults [--long] [--allow-missing]
+                    faults and attacks: what is promised and what was measured; written into
+                    docs/src/reliability.md
+  fuzz SECONDS      each fuzz target for so long; needs nightly and cargo-fuzz
+  licences [--check]
+                    the list of what is shipped, by licence, in docs/src/dependencies.md
+  sbom              what is shipped as CycloneDX, in target/sbom; needs cargo-cyclonedx
+  semver            the public API against the last tag; needs cargo-semver-checks
+  minimal-versions  a build with the oldest versions that our manifests allow; needs nightly
   models [--check]  refresh the model catalogue from the PyPI package litellm;
                     with --check, only say whether it is out of date
 ";
@@ -60,8 +75,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn task(arguments: &[&str]) -> Option<fn() -> Outcome> {
-    Some(match arguments {
+fn task(arguments: &[&str]) -> Option<Task> {
+    match arguments {
+        ["bench", subject] => {
+            let subject = bench::subject(subject)?;
+            return Some(Box::new(|| subject.measure()));
+        }
+        ["faults", options @ ..] => {
+            let options = faults::Options::parse(options)?;
+            return Some(Box::new(move || faults::run(options)));
+        }
+        ["fuzz", seconds] => {
+            let seconds = seconds.parse().ok()?;
+            return Some(Box::new(move || fuzz::run(seconds)));
+        }
+        _ => {}
+    }
+    let plain: fn() -> Outcome = match arguments {
         ["test"] => test::run,
         ["wheel"] => wheel::test,
         ["lint"] => lint::run,
@@ -70,17 +100,16 @@ fn task(arguments: &[&str]) -> Option<fn() -> Outcome> {
         ["tidy"] => tidy::run,
         ["docs"] => docs::run,
         ["bench"] => bench::run,
-        ["bench", "cache"] => bench::cache,
-        ["bench", "http"] => bench::http,
-        ["bench", "server"] => bench::server,
-        ["bench", "telemetry"] => bench::telemetry,
-        ["bench", "python"] => bench::python,
-        ["faults"] => faults::run,
-        ["faults", "--long"] => faults::long,
+        ["licences"] => supply::licences,
+        ["licences", "--check"] => supply::check_licences,
+        ["sbom"] => supply::sbom,
+        ["semver"] => supply::semver,
+        ["minimal-versions"] => supply::minimal_versions,
         ["models"] => models::refresh,
         ["models", "--check"] => models::check,
         _ => return None,
-    })
+    };
+    Some(Box::new(plain))
 }
 
 /// Every task names files from the root of the workspace, wherever it was called from.
@@ -110,9 +139,14 @@ mod tests {
         for line in USAGE.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         {
             let name = line.split_whitespace().next().unwrap();
-            assert!(task(&[name]).is_some(), "`{name}` is in the usage text only");
+            let seconds = if name == "fuzz" { &["60"][..] } else { &[] };
+            let line = [&[name], seconds].concat();
+            assert!(task(&line).is_some(), "`{name}` is in the usage text only");
         }
         assert!(task(&["models", "--check"]).is_some());
+        assert!(task(&["bench", "scale"]).is_some());
+        assert!(task(&["bench", "everything"]).is_none());
+        assert!(task(&["fuzz", "a while"]).is_none());
         assert!(task(&["tests"]).is_none());
         assert!(task(&["lint", "--fix"]).is_none());
         assert!(task(&[]).is_none());

@@ -6,15 +6,15 @@ use crate::Outcome;
 use crate::command::program;
 
 /// A program that has to be installed.
-struct Program {
-    name: &'static str,
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
     /// Whether it is.
     is_there: fn() -> bool,
     debian: &'static [&'static str],
     others: &'static str,
 }
 
-const REDIS: Program = Program {
+pub(crate) const REDIS: Program = Program {
     name: "Redis",
     is_there: redis_is_there,
     debian: &["redis-server"],
@@ -23,7 +23,7 @@ const REDIS: Program = Program {
              macOS           brew install redis",
 };
 
-const POSTGRES: Program = Program {
+pub(crate) const POSTGRES: Program = Program {
     name: "PostgreSQL",
     is_there: postgres_is_there,
     debian: &["postgresql"],
@@ -32,8 +32,7 @@ const POSTGRES: Program = Program {
              macOS           brew install postgresql@17",
 };
 
-#[cfg(target_os = "linux")]
-const STRACE: Program = Program {
+pub(crate) const STRACE: Program = Program {
     name: "strace",
     is_there: strace_is_there,
     debian: &["strace"],
@@ -41,7 +40,7 @@ const STRACE: Program = Program {
              Alpine          apk add strace",
 };
 
-const PYTHON: Program = Program {
+pub(crate) const PYTHON: Program = Program {
     name: "Python with venv",
     is_there: python_is_there,
     debian: &["python3", "python3-venv"],
@@ -57,13 +56,21 @@ const REQUIREMENTS: &str = "tests/requirements.txt";
 /// Finds them, or installs them where the system's packages can be installed by whoever runs this.
 pub(crate) fn require() -> Outcome {
     [REDIS, POSTGRES, PYTHON].iter().try_for_each(Program::require)?;
-    #[cfg(target_os = "linux")]
-    STRACE.require()?;
+    // Elsewhere there is none, and what needs it is not compiled.
+    if cfg!(target_os = "linux") {
+        STRACE.require()?;
+    }
+    packages()
+}
+
+/// Installs Python's packages.
+pub(crate) fn packages() -> Outcome {
     environment(PACKAGES, REQUIREMENTS)
 }
 
 impl Program {
-    fn require(&self) -> Outcome {
+    /// Finds it or installs it; or says how to.
+    pub(crate) fn require(&self) -> Outcome {
         let Self { name, is_there, debian, others } = self;
         if is_there() {
             return Ok(());
@@ -100,7 +107,6 @@ fn postgres_is_there() -> bool {
         || folders.into_iter().any(|folder| folder.path().join("bin/initdb").is_file())
 }
 
-#[cfg(target_os = "linux")]
 fn strace_is_there() -> bool {
     program("strace", ["-V"]).works()
 }

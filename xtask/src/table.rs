@@ -1,15 +1,21 @@
-//! Tables made of what tests and benchmarks print: lines of fields after the word `row`.
+//! Tables made of what tests print: lines of fields after the word `row`.
 
 use crate::Outcome;
 use crate::command::CommandLine;
 
-/// What a row ends with: whether the figure was reached, or nothing where there is none to reach.
-const MISSED: &str = "missed";
+/// The fields of a row. The last says whether the figure was reached, or nothing where there is none.
+pub(crate) struct Row(Vec<String>);
+
+impl<const N: usize> From<[&str; N]> for Row {
+    fn from(fields: [&str; N]) -> Self {
+        Self(fields.map(str::to_owned).into())
+    }
+}
 
 /// Rows of one table, as they come.
 pub(crate) struct Table {
     columns: &'static [&'static str],
-    rows: Vec<Vec<String>>,
+    rows: Vec<Row>,
 }
 
 impl Table {
@@ -24,46 +30,55 @@ impl Table {
             let row = text.find("row\t").filter(|at| *at == 0 || text[..*at].ends_with("... "));
             if let Some(at) = row {
                 println!("  {}", text[at + 4..].replace('\t', " | "));
-                self.add(&text[at + 4..]);
+                let fields = text[at + 4..].split('\t').map(|field| match field.trim() {
+                    "missed" => "**missed**".to_owned(),
+                    field => field.to_owned(),
+                });
+                self.add(Row(fields.collect()));
             }
         })
     }
 
-    fn add(&mut self, text: &str) {
-        let mut fields: Vec<String> = text.split('\t').map(|field| field.trim().into()).collect();
+    /// Adds a row; fields it does not have are empty.
+    pub(crate) fn add(&mut self, Row(mut fields): Row) {
         fields.resize(self.columns.len(), String::new());
-        self.rows.push(fields);
+        self.rows.push(Row(fields));
     }
 
-    /// Orders the rows by the number in their first column.
+    /// Orders the rows by the number in their first column; those without one come last.
     pub(crate) fn sort(&mut self) {
-        self.rows.sort_by_key(|row| row[0].parse::<u32>().unwrap_or(u32::MAX));
+        self.rows.sort_by_key(|Row(fields)| fields[0].parse::<u32>().unwrap_or(u32::MAX));
     }
 
     /// Whether a row begins with this.
     pub(crate) fn has(&self, first: &str) -> bool {
-        self.rows.iter().any(|row| row[0] == first)
+        self.rows.iter().any(|Row(fields)| fields[0] == first)
     }
 
     /// The table in Markdown, and how many of its figures were missed.
-    pub(crate) fn print(&self) {
-        println!("\n{}", line(self.columns.iter().copied()));
-        println!("{}", line(self.columns.iter().map(|_| "---")));
-        for row in &self.rows {
-            println!("{}", line(row.iter().map(String::as_str)));
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = line(self.columns.iter().copied());
+        text.push_str(&line(self.columns.iter().map(|_| "---")));
+        for Row(fields) in &self.rows {
+            text.push_str(&line(fields.iter().map(String::as_str)));
         }
-        let missed = self.rows.iter().filter(|row| row.last().is_some_and(|v| v == MISSED)).count();
-        println!("\n{} rows, {missed} figures missed", self.rows.len());
+        let with = |verdict: &str| {
+            let rows =
+                self.rows.iter().filter(|Row(fields)| fields.last().is_some_and(|v| v == verdict));
+            rows.count()
+        };
+        let (rows, missed, not_run) = (self.rows.len(), with("**missed**"), with("**not run**"));
+        text + &format!("\n{rows} rows, {missed} of them missed, {not_run} not run.\n")
     }
 }
 
 fn line<'f>(fields: impl Iterator<Item = &'f str>) -> String {
-    format!("| {} |", fields.collect::<Vec<_>>().join(" | "))
+    format!("| {} |\n", fields.collect::<Vec<_>>().join(" | "))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Table;
+    use super::{Row, Table};
     use crate::command::program;
 
     #[test]
@@ -72,8 +87,13 @@ mod tests {
             "running\nrow\t15\ta\tmet\ntest it::b ... row\t3\tc\tmissed\nthis row\tis none\n";
         let mut table = Table::new(&["#", "what", ""]);
         table.run(program("printf", [text.replace('\\', "")])).unwrap();
+        table.add(Row::from(["soak", "all"]));
         table.sort();
-        assert_eq!(table.rows, [["3", "c", "missed"], ["15", "a", "met"]]);
         assert!(table.has("15") && !table.has("4"));
+        assert_eq!(
+            table.markdown(),
+            "| # | what |  |\n| --- | --- | --- |\n| 3 | c | **missed** |\n| 15 | a | met |\n\
+             | soak | all |  |\n\n3 rows, 1 of them missed, 0 not run.\n"
+        );
     }
 }

@@ -36,6 +36,13 @@ pub(crate) fn forks() -> Result<CommandLine, String> {
     Ok(program(&python, ["-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", &tests]))
 }
 
+/// What runs langfuse, the peer of the Rust client's benchmark: a command line.
+pub(crate) fn langfuse() -> Result<String, String> {
+    let Environment { folder, needs } = FOR_BENCHES;
+    programs::environment(folder, &format!("{PACKAGE}/{needs}/requirements.txt"))?;
+    Ok(format!("{folder}/bin/python {PACKAGE}/benches/langfuse_peer.py"))
+}
+
 /// What measures the package beside its peers; the wheel is built as it is published.
 pub(crate) fn bench() -> Result<CommandLine, String> {
     build(&FOR_BENCHES, &["--release"])?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use promptops_client::{
-    CacheConfig, DEFAULT_BASE_URL, DEFAULT_PROJECT, Error, PromptOpsClient, PromptPage,
+    AuditEntry, CacheConfig, DEFAULT_BASE_URL, DEFAULT_PROJECT, Error, PromptOpsClient, PromptPage,
     PromptResponse, Secret, SortOrder, TelemetryConfig,
 };
 use serde::Deserialize;
@@ -250,36 +250,29 @@ impl Session {
             request = request.project(project);
         }
         let mut versions = request.await?;
-        if is_long(&versions) {
-            let mut request = self.client.get_prompts([id]).include_versions(true);
-            if let Some(project) = project {
-                request = request.project(project);
-            }
-            for number in request.await?.versions.get(id).into_iter().flatten() {
-                if versions.iter().any(|version| version.version == *number) {
-                    continue;
-                }
-                let mut request = self.client.get_prompt(id).version(number);
-                if let Some(project) = project {
-                    request = request.project(project);
-                }
-                versions.push(request.await?);
-            }
-        }
-        versions.sort_by_key(|version| version.updated_at);
+        versions.reverse();
         Ok(versions)
     }
-}
 
-/// Whether a list of versions may have been cut: a registry's ends at 1000 versions, or at 8 MiB.
-fn is_long(versions: &[Arc<PromptResponse>]) -> bool {
-    let bytes = |prompt: &PromptResponse| {
-        let bodies = &prompt.model_specific_prompts;
-        prompt.content.len()
-            + prompt.messages.iter().map(|message| message.content.len()).sum::<usize>()
-            + bodies.iter().map(|body| body.content.len()).sum::<usize>()
-    };
-    versions.len() >= 500 || versions.iter().map(|version| bytes(version)).sum::<usize>() > 1 << 20
+    /// Looks at every change that the caller may see, in order.
+    pub(crate) async fn each_change(
+        &self,
+        mut each: impl FnMut(AuditEntry) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut request = self.client.changes().limit(1000);
+            if let Some(cursor) = &cursor {
+                request = request.since(cursor);
+            }
+            let page = request.await?;
+            page.changes.into_iter().try_for_each(&mut each)?;
+            if !page.has_more {
+                return Ok(());
+            }
+            cursor = Some(page.next_cursor);
+        }
+    }
 }
 
 /// The project file of this folder or of one above it, and the folder it is in.

@@ -241,7 +241,7 @@ impl ClientBuilder {
             .telemetry_sink
             .map_or_else(|| sink(direct.clone(), &url, &config.telemetry), Ok)?;
         let observer = Observer::new(&config.telemetry, sink, Arc::clone(&time));
-        let scope = CacheScope::new(registry(&url, &config), identity.as_ref());
+        let scope = CacheScope::new(registry(&url), identity.as_ref());
         let parts = CacheParts { scope, own: self.cache_backend, time: Arc::clone(&time) };
         let cache = Cache::new(&config.cache, parts)?;
         let parts = Parts { config, pipeline, direct, cache, observer, time };
@@ -262,11 +262,32 @@ fn sink(
 }
 
 /// The registry that entries are of. What is in this process is nobody else's, unless it is a file.
-fn registry(url: &BaseUrl, config: &ClientConfig) -> String {
+fn registry(url: &BaseUrl) -> String {
+    let nobody_elses = || format!("sqlite#{}", uuid::Uuid::new_v4());
     match url {
-        BaseUrl::SqliteMemory => format!("{}#{}", config.base_url, uuid::Uuid::new_v4()),
-        BaseUrl::Http(_) | BaseUrl::SqliteFile(_) => config.base_url.clone(),
+        BaseUrl::Http(url) => url.clone(),
+        BaseUrl::SqliteMemory => nobody_elses(),
+        BaseUrl::SqliteFile(path) => file_identity(path).unwrap_or_else(nobody_elses),
     }
+}
+
+/// Which file it is. Its path does not tell: that is the same in many folders, machines and containers,
+/// which may share a Redis.
+#[cfg(unix)]
+fn file_identity(path: &std::path::Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let path = std::fs::canonicalize(path).ok()?;
+    let file = std::fs::metadata(&path).ok()?;
+    let born = file.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?.as_nanos();
+    let (machine, path) = (machine.trim(), path.display());
+    Some(format!("sqlite:{machine}:{path}#{}.{}.{born}", file.dev(), file.ino()))
+}
+
+/// Which file it is: not told here, so it is shared with nobody.
+#[cfg(not(unix))]
+fn file_identity(_path: &std::path::Path) -> Option<String> {
+    None
 }
 
 /// The credential that the keys give.
@@ -325,6 +346,26 @@ fn embedded(_: &BaseUrl) -> Result<SharedTransport, Error> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    #[cfg(unix)]
+    fn a_registry_is_told_apart_by_what_it_is_and_not_by_its_name() {
+        use super::{BaseUrl, registry};
+
+        let http = |url| registry(&BaseUrl::parse(url).unwrap());
+        assert_eq!(http("https://api.example.com/v1/"), http("https://api.example.com/v1"));
+        assert_ne!(registry(&BaseUrl::SqliteMemory), registry(&BaseUrl::SqliteMemory));
+        let file = |folder: &tempfile::TempDir| {
+            let path = folder.path().join("prompts.db");
+            std::fs::write(&path, "").unwrap();
+            registry(&BaseUrl::SqliteFile(path))
+        };
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        assert_ne!(file(&one), file(&other));
+        let by_another_name = one.path().join(".").join("prompts.db");
+        let first = registry(&BaseUrl::SqliteFile(one.path().join("prompts.db")));
+        assert_eq!(first, registry(&BaseUrl::SqliteFile(by_another_name)));
+    }
+
     use promptops_transport::{TransportError, TransportErrorKind, from_fn};
 
     use super::*;

@@ -93,6 +93,11 @@ impl Answer<PromptResponse> {
 }
 
 impl<T> Answer<T> {
+    /// What the next page of a list that is an array begins after, where there is one.
+    pub(crate) fn next_cursor(&self) -> Option<&str> {
+        self.response.headers().get("x-next-cursor")?.to_str().ok()
+    }
+
     /// The error for data that decodes but cannot be what was asked for.
     pub(crate) fn refuse(&self, reason: &str) -> Error {
         undecodable(&self.response, &self.request_id, &reason)

@@ -1,6 +1,6 @@
 """The Python rows of the table of speed: ours and the peers in turn, in one process, 9 rounds each.
 
-Prints rows as `cargo xtask bench python` reads them: what, against, measured, ratio, to reach, verdict.
+Prints lines as `cargo xtask bench python` reads them, which `tests/benches/row.rs` describes.
 """
 
 import asyncio
@@ -38,18 +38,20 @@ def ask(path):
         return answer.read()
 
 
+def spread(values):
+    return f"{min(values)} {statistics.median(values)} {max(values)}"
+
+
 def row(what, peer, theirs, ours, most, unit):
-    """One row: medians, and the median of the ratios round by round."""
-    ratio = statistics.median(mine / other for mine, other in zip(ours, theirs))
-    verdict = "met" if ratio <= most else "missed"
-    against = f"{peer} {statistics.median(theirs):.1f} {unit}"
-    measured = f"{statistics.median(ours):.1f} {unit}"
-    print(f"row\t{what}\t{against}\t{measured}\t{ratio:.3f}\tat most {most}\t{verdict}", flush=True)
+    """One row: rounds of both, and their ratios round by round."""
+    ratios = [mine / other for mine, other in zip(ours, theirs)]
+    figures = "\t".join(spread(values) for values in (theirs, ours, ratios))
+    print(f"row\t{what}\t{peer}\t{unit}\t{figures}\tat most {most}", flush=True)
 
 
 def fact(what, peer, measured, promised, met):
     verdict = "met" if met else "missed"
-    print(f"row\t{what}\t{peer}\t{measured}\t\t{promised}\t{verdict}", flush=True)
+    print(f"fact\t{what}\t{peer}\t{measured}\t{promised}\t{verdict}", flush=True)
 
 
 async def empty():
@@ -107,15 +109,15 @@ async def cached(client, langfuse):
         nothing.append(await empties(200_000))
         ours.append(await gets(get, 100_000))
         theirs.append(called(lambda: langfuse.get_prompt("greeting"), 10_000))
-    row("Python: cached get, awaited", "an empty coroutine, awaited", nothing, ours, 1.5, "ns")
-    row("Python: cached get, awaited", "langfuse 5.0.4, cached get_prompt", theirs, ours, 0.1, "ns")
+    row("cached get, awaited", "an empty coroutine, awaited", nothing, ours, 1.5, "ns")
+    row("cached get, awaited", "langfuse 5.0.4, cached get_prompt", theirs, ours, 0.1, "ns")
     prompt = langfuse.get_prompt("greeting")
     render = client.render_prompt
     ours, theirs = [], []
     for _ in range(ROUNDS):
         theirs.append(called(lambda: prompt.compile(**VARIABLES), 5_000))
         ours.append(await awaited(lambda: render("greeting", VARIABLES), 5_000))
-    row("Python: get and render, 5 variables, cached", "langfuse, compile", theirs, ours, 0.1, "ns")
+    row("get and render, 5 variables, cached", "langfuse, compile", theirs, ours, 0.1, "ns")
 
 
 async def uncached(client, langfuse):
@@ -144,7 +146,7 @@ async def uncached(client, langfuse):
             took["aiohttp"].append(await median_of(by_aiohttp, 500))
     for peer, most in [("langfuse", 0.1), ("httpx", 0.25), ("aiohttp", 1.0)]:
         what = {"langfuse": "langfuse, ttl 0", "httpx": "httpx, async", "aiohttp": "aiohttp"}[peer]
-        row("Python: uncached get, p50", what, took[peer], took["ours"], most, "µs")
+        row("uncached get, p50", what, took[peer], took["ours"], most, "µs")
 
 
 async def herd():
@@ -152,7 +154,7 @@ async def herd():
     async with promptops.PromptOpsClient(base_url=f"{BASE}/v1") as client:
         await asyncio.gather(*(client.get_prompt("greeting") for _ in range(50)))
     requests = int(ask("/count"))
-    fact("Python: 50 tasks, one cold key", "requests sent", str(requests), "1", requests == 1)
+    fact("50 tasks, one cold key", "requests sent", str(requests), "1", requests == 1)
 
 
 async def failing():
@@ -169,7 +171,7 @@ async def failing():
     ask("/fail")
     measured = f"{took:.2f} s, {requests} requests"
     promised = "inside the deadline of 5 s, at most 3 requests"
-    fact("Python: 500 from the server, cold", "until the caller knows", measured, promised, took < 5 and requests <= 3)
+    fact("500 from the server, cold", "until the caller knows", measured, promised, took < 5 and requests <= 3)
 
 
 IMPORT = """
@@ -198,9 +200,9 @@ def imports():
         took, more = imported("promptops")
         ours.append(took)
         memory.append(more)
-    row("Python: import", "import langfuse", theirs, ours, 0.1, "ms")
+    row("import", "import langfuse", theirs, ours, 0.1, "ms")
     megabytes = statistics.median(memory)
-    fact("Python: import, memory", f"langfuse {others:.0f} MB", f"{megabytes:.1f} MB", "at most 10 MB", megabytes <= 10)
+    fact("import, memory", f"langfuse {others:.0f} MB", f"{megabytes:.1f} MB", "at most 10 MB", megabytes <= 10)
 
 
 async def main():

@@ -1,13 +1,15 @@
 """A registry that answers as both contracts say, as fast as asyncio can: for all who are measured.
 
-Prints its port. `GET /count` gives how many requests for prompts have come, `GET /fail` makes it
+`registry.py [SENTENCES]`: how many are in its prompt. Prints its port. `GET /count` gives how many requests for prompts have come, `GET /fail` makes it
 answer 500 from then on.
 """
 
 import asyncio
 import json
+import sys
 
-CONTENT = "Dear {{customer}},\n" + "thank you for your order {{order}} of {{date}}. " * 8 + "{{sender}} {{team}}"
+SENTENCES = int(sys.argv[1]) if len(sys.argv) > 1 else 8
+CONTENT = "Dear {{customer}},\n" + "thank you for your order {{order}} of {{date}}. " * SENTENCES + "{{sender}} {{team}}"
 OURS = json.dumps(
     {
         "success": True,

@@ -9,10 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::RegistryError;
-use crate::limits::{
-    MAX_BODY_BYTES, MAX_DESCRIPTION_CHARS, MAX_ITEMS, MAX_METADATA_BYTES, MAX_VERSION_BYTES,
-};
-use crate::naming::{check_name, check_tag};
+use crate::limits::{MAX_BODY_BYTES, MAX_ITEMS, MAX_METADATA_BYTES, MAX_VERSION_BYTES};
+use crate::naming::{check_name, check_tag, check_words};
 
 /// Everything of a prompt that a version fixes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -127,15 +125,12 @@ impl VersionContent {
     }
 
     fn check_fields(&self, issues: &mut Vec<ValidationIssue>) {
+        check_words("description", &self.description, issues);
         let mut refuse = |field: &str, code: &str, message: String| {
             issues.push(ValidationIssue::new(field, code, message));
         };
         if self.content.is_empty() && self.messages.is_empty() {
             refuse("content", "missing", "is empty; give `content` or `messages`".to_owned());
-        }
-        if self.description.chars().count() > MAX_DESCRIPTION_CHARS {
-            let message = format!("is longer than {MAX_DESCRIPTION_CHARS} characters");
-            refuse("description", "too_long", message);
         }
         for (field, items) in [
             ("messages", self.messages.len()),

@@ -1,16 +1,16 @@
 //! Places in lists as text: opaque, the same in every process, and of one list only.
 
+use data_encoding::HEXLOWER;
 use promptops_types::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::digest::hex;
 use crate::{ListQuery, Place, RegistryError, SortValue};
 
 /// The cursor of a place in a list.
 pub(crate) fn of(place: &Place, query: &ListQuery) -> String {
     let sorted_by = match &place.sorted_by {
         SortValue::Time(time) => format!("t{}", time.unix_micros()),
-        SortValue::Name(name) => format!("n{}", hex(name.as_bytes())),
+        SortValue::Name(name) => format!("n{}", HEXLOWER.encode(name.as_bytes())),
     };
     format!("p{:016x}.{}.{sorted_by}", list(query), place.key)
 }
@@ -26,15 +26,12 @@ fn parse(text: &str, list: u64) -> Option<Place> {
     let is_of_list = parts.next().is_none() && u64::from_str_radix(told, 16) == Ok(list);
     let sorted_by = match sorted_by.split_at_checked(1).filter(|_| is_of_list)? {
         ("t", micros) => SortValue::Time(Timestamp::from_unix_micros(micros.parse().ok()?)),
-        ("n", name) => SortValue::Name(String::from_utf8(unhex(name)?).ok()?),
+        ("n", name) => {
+            SortValue::Name(String::from_utf8(HEXLOWER.decode(name.as_bytes()).ok()?).ok()?)
+        }
         _ => return None,
     };
     Some(Place { sorted_by, key: key.parse().ok()? })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 /// What tells a list from others: all of a query but how much of it is wanted.

@@ -1,7 +1,6 @@
 //! Digests: SHA-256 in lower-case hex.
 
-use std::fmt::Write;
-
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -19,7 +18,7 @@ pub(crate) fn render_digest(content: &VersionContent) -> String {
         "role": content.metadata.get("role"),
         "template_format": content.template_format,
     });
-    hex(&Sha256::digest(canonical(parts).to_string()))
+    HEXLOWER.encode(&Sha256::digest(canonical(parts).to_string()))
 }
 
 fn canonical(value: Value) -> Value {
@@ -32,13 +31,6 @@ fn canonical(value: Value) -> Value {
         Value::Array(items) => items.into_iter().map(canonical).collect(),
         other => other,
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use promptops_types::{ApiKey, NewKey, RateLimits, Scope, Secret, Timestamp, ValidationIssue};
 use sha2::{Digest, Sha256};
 
-use crate::limits::{MAX_DESCRIPTION_CHARS, MAX_ITEMS, MAX_NAME_CHARS};
+use crate::limits::MAX_ITEMS;
+use crate::naming::{check_name, check_words};
 use crate::read::check_limit;
 use crate::{Access, Registry, RegistryError, Store};
 
@@ -188,19 +189,11 @@ fn may_see(access: &Access, key: &ApiKey) -> bool {
 /// Refuses what is wrong, or wider than its maker's own.
 fn check(access: &Access, new: &NewKey, now: Timestamp) -> Result<(), RegistryError> {
     let mut issues = Vec::new();
+    check_name("name", &new.name, &mut issues);
+    check_words("description", new.description.as_deref().unwrap_or_default(), &mut issues);
     let mut wrong = |field: &str, code: &str, message: String| {
         issues.push(ValidationIssue::new(field, code, message));
     };
-    if new.name.trim().is_empty() || new.name.chars().count() > MAX_NAME_CHARS {
-        wrong("name", "invalid", format!("must have 1 to {MAX_NAME_CHARS} characters"));
-    }
-    if new.description.as_ref().is_some_and(|d| d.chars().count() > MAX_DESCRIPTION_CHARS) {
-        wrong(
-            "description",
-            "too_long",
-            format!("has more than {MAX_DESCRIPTION_CHARS} characters"),
-        );
-    }
     for scope in new.scopes.iter().flatten().filter(|scope| !access.has(**scope)) {
         wrong("allowed_scopes", "too_wide", format!("you have no scope `{scope}` yourself"));
     }

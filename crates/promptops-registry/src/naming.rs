@@ -2,7 +2,7 @@
 
 use promptops_types::ValidationIssue;
 
-use crate::limits::{MAX_NAME_CHARS, MAX_TAG_CHARS};
+use crate::limits::{MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS, MAX_TAG_CHARS};
 
 /// Checks a text that names something: not empty, not too long, nothing invisible.
 pub(crate) fn check_name(field: &str, name: &str, issues: &mut Vec<ValidationIssue>) {
@@ -30,6 +30,20 @@ fn check_text(field: &str, text: &str, max_chars: usize, issues: &mut Vec<Valida
         return;
     };
     issues.push(refused(field, problem));
+}
+
+/// Checks a text that explains something: it may be empty and have lines, and nothing invisible.
+pub(crate) fn check_words(field: &str, text: &str, issues: &mut Vec<ValidationIssue>) {
+    let is_hidden = |c: &char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    let (code, problem) = if text.chars().count() > MAX_DESCRIPTION_CHARS {
+        ("too_long", format!("is longer than {MAX_DESCRIPTION_CHARS} characters"))
+    } else if let Some(control) = text.chars().find(is_hidden) {
+        let control = u32::from(control);
+        ("invalid", format!("has the control character U+{control:04X}; remove it"))
+    } else {
+        return;
+    };
+    issues.push(ValidationIssue::new(field, code, problem));
 }
 
 fn refused(field: &str, problem: String) -> ValidationIssue {
@@ -78,6 +92,19 @@ mod tests {
         let mut issues = Vec::new();
         check_slug(slug, &mut issues);
         issues.iter().map(|issue| issue.message.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn words_have_lines_and_nothing_invisible() {
+        let problems = |text: &str| {
+            let mut issues = Vec::new();
+            check_words("message", text, &mut issues);
+            issues.into_iter().map(|issue| issue.message).collect::<Vec<_>>()
+        };
+        assert_eq!(problems("Warmer,\n\tas asked for\r\n"), Vec::<String>::new());
+        assert_eq!(problems("\u{1b}[2J"), ["has the control character U+001B; remove it"]);
+        assert_eq!(problems("a\u{0}"), ["has the control character U+0000; remove it"]);
+        assert_eq!(problems(&"x".repeat(10_001)), ["is longer than 10000 characters"]);
     }
 
     #[test]

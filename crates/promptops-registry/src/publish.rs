@@ -5,8 +5,7 @@ use std::sync::Arc;
 use promptops_types::{Bump, DEFAULT_PROJECT, NewPrompt, PromptUpdate, ValidationIssue, Version};
 
 use crate::digest::render_digest;
-use crate::limits::MAX_DESCRIPTION_CHARS;
-use crate::naming::{check_name, check_slug, is_uuid, slug_for};
+use crate::naming::{check_name, check_slug, check_words, is_uuid, slug_for};
 use crate::read::{exact, found};
 use crate::registry::{Viewed, check_revision};
 use crate::{
@@ -143,9 +142,10 @@ impl Registry {
         options: UpdateOptions,
     ) -> Result<Found, RegistryError> {
         access.require(Scope::Write)?;
-        if options.message.as_ref().is_some_and(|m| m.chars().count() > MAX_DESCRIPTION_CHARS) {
-            let message = format!("is longer than {MAX_DESCRIPTION_CHARS} characters");
-            return Err(RegistryError::invalid("message", "too_long", message));
+        let mut issues = Vec::new();
+        check_words("message", options.message.as_deref().unwrap_or_default(), &mut issues);
+        if !issues.is_empty() {
+            return Err(RegistryError::Invalid(issues));
         }
         let version = options.version.as_deref().map(|text| exact("version", text)).transpose()?;
         let viewed = Viewed::new(access, prompt);

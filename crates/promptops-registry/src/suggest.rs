@@ -4,7 +4,7 @@ use crate::limits::MAX_SUGGESTIONS;
 use crate::{Access, NamedPrompt, Registry, Store, StoreError};
 
 /// Candidates that the store looks up before they are ranked.
-const CANDIDATES: u64 = 50;
+const CANDIDATES: u64 = 2000;
 
 /// Longest text, in bytes, that something similar is looked for: the longest slug.
 const MAX_BYTES: usize = 200;

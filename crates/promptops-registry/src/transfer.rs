@@ -7,11 +7,11 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, Write};
 
+use data_encoding::HEXLOWER;
 use promptops_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::digest::hex;
 use crate::{Access, Record, Records, Registry, RegistryError, Scope, Store, StoreError};
 
 /// What the first line says.
@@ -20,8 +20,8 @@ const FORMAT: &str = "promptops-export";
 /// The version of the format.
 const VERSION: u32 = 1;
 
-/// Longest line: a version of the largest size, as JSON in JSON.
-const MAX_LINE: u64 = 16 * 1024 * 1024;
+/// Longest line: a version of 4 MiB, each character of which may be six in JSON, and its metadata.
+const MAX_LINE: u64 = 32 * 1024 * 1024;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
@@ -91,10 +91,10 @@ impl<W: Write> ExportWriter<W> {
     /// [`StoreError::Io`] when the writer fails.
     pub fn finish(self) -> Result<Transferred, StoreError> {
         let Self { mut to, all, records, count } = self;
-        let tail = Tail { records: count, sha256: hex(&all.finalize()) };
+        let tail = Tail { records: count, sha256: HEXLOWER.encode(&all.finalize()) };
         serde_json::to_writer(&mut to, &tail).map_err(|error| failed(&error))?;
         to.write_all(b"\n").and_then(|()| to.flush()).map_err(|error| failed(&error))?;
-        Ok(Transferred { records: count, digest: hex(&records.finalize()) })
+        Ok(Transferred { records: count, digest: HEXLOWER.encode(&records.finalize()) })
     }
 }
 
@@ -212,8 +212,8 @@ fn check(from: &File) -> Result<Transferred, StoreError> {
     let Ok(tail) = serde_json::from_str::<Tail>(&last) else {
         return no(format!("it ends after {count} records without the line that closes it"));
     };
-    if tail.records != count || tail.sha256 != hex(&all.finalize()) {
+    if tail.records != count || tail.sha256 != HEXLOWER.encode(&all.finalize()) {
         return no("it was changed: its checksum is another".to_owned());
     }
-    Ok(Transferred { records: count, digest: hex(&records.finalize()) })
+    Ok(Transferred { records: count, digest: HEXLOWER.encode(&records.finalize()) })
 }

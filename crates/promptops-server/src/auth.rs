@@ -1,6 +1,6 @@
 //! Who asks: API keys as bearer tokens, and signatures in both forms.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -12,6 +12,7 @@ use axum::extract::{OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use hkdf::Hkdf;
 use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
@@ -71,7 +72,7 @@ impl MasterKey {
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let new = Self::random()?;
-                create_private(path, hex(&new.0).as_bytes())?;
+                create_private(path, HEXLOWER.encode(&new.0).as_bytes())?;
                 Ok(new)
             }
             Err(error) => Err(error),
@@ -79,15 +80,8 @@ impl MasterKey {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().as_bytes();
-        let mut bytes = [0; 32];
-        if text.len() != 64 {
-            return None;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(text.chunks(2)) {
-            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
-        Some(Self(bytes))
+        let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
     }
 
     /// The secret of a key: HKDF-SHA256 (RFC 5869) of the master key and the key's id.
@@ -96,16 +90,8 @@ impl MasterKey {
         let info = [b"promptops signing secret 1:", key_id.as_bytes()];
         // It fails only beyond 8160 bytes.
         let _ = Hkdf::<Sha256>::new(None, &self.0).expand_multi_info(&info, &mut bytes);
-        Secret::new(hex(&bytes))
+        Secret::new(HEXLOWER.encode(&bytes))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string never fails.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Makes a file that nobody but its owner can read; one that is there already is not touched.

@@ -57,11 +57,18 @@ pub(crate) async fn once(State(app): State<App>, mut request: Request, next: Nex
     let response = next.run(request).await;
     match response.extensions().get::<Payload>() {
         Some(Payload::Data { data, etag }) => {
-            let status = response.status().as_u16();
-            let kept = app.registry.answered(&receipt.id, status, etag.as_deref(), data).await;
-            if let Err(error) = kept {
-                // The write is made, and its receipt says so.
-                tracing::warn!(%error, "the answer to a write was not kept");
+            let answer = Given {
+                app: app.clone(),
+                receipt,
+                status: response.status().as_u16(),
+                etag: etag.clone(),
+                data: data.clone(),
+            };
+            // The write is durable, and its receipt says so: nobody waits for one more sync. An answer
+            // that is lost is made again from what was written.
+            match tokio::runtime::Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn(answer.keep())),
+                Err(_) => answer.keep().await,
             }
             response
         }
@@ -80,6 +87,25 @@ pub(crate) async fn once(State(app): State<App>, mut request: Request, next: Nex
 /// How a handler says that a receipt is there already; it never leaves this module.
 pub(crate) const ALREADY_DONE: &str = "ALREADY_DONE";
 
+/// An answer that was given, to be kept.
+struct Given {
+    app: App,
+    receipt: Receipt,
+    status: u16,
+    etag: Option<String>,
+    data: Vec<u8>,
+}
+
+impl Given {
+    async fn keep(self) {
+        let Self { app, receipt, status, etag, data } = self;
+        let kept = app.registry.answered(&receipt.id, status, etag.as_deref(), &data).await;
+        if let Err(error) = kept {
+            tracing::warn!(%error, "the answer to a write was not kept");
+        }
+    }
+}
+
 /// What of a request tells how to answer it again.
 struct Asked {
     is_post: bool,
@@ -89,7 +115,7 @@ struct Asked {
 impl Asked {
     fn new(request: &Request) -> Self {
         let path = request.uri().path();
-        let label = path.split_once("/labels/").map(|(_, label)| label);
+        let label = path.rsplit_once("/labels/").map(|(_, label)| label);
         let label = label.and_then(|label| {
             percent_encoding::percent_decode_str(label).decode_utf8().ok().map(Into::into)
         });

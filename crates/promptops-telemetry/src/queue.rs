@@ -27,6 +27,8 @@ pub(crate) struct Queue {
     is_open: bool,
     /// Those who wait for events to be sent.
     flushes: Vec<Flush>,
+    /// The number of the next who waits.
+    next_flush: u64,
 }
 
 /// Somebody who waits for the events before a number.
@@ -52,6 +54,7 @@ impl Queue {
             dropped: 0,
             late: 0,
             flushes: Vec::new(),
+            next_flush: 0,
             is_open: true,
         }
     }
@@ -168,7 +171,9 @@ impl Queue {
 
     /// Somebody waits from now on for what was taken so far. Gives their number.
     pub(crate) fn begin_flush(&mut self) -> u64 {
-        let id = self.flushes.last().map_or(0, |last| last.id + 1);
+        // Never one that was used before: whoever ended may say so twice.
+        let id = self.next_flush;
+        self.next_flush += 1;
         self.flushes.push(Flush { id, goal: self.taken, lost: 0 });
         id
     }
@@ -224,6 +229,17 @@ mod tests {
             queue.push(event(number));
         }
         queue
+    }
+
+    #[test]
+    fn who_ends_twice_ends_nobody_else() {
+        let mut queue = filled(10, 3);
+        let first = queue.begin_flush();
+        queue.end_flush(first);
+        let second = queue.begin_flush();
+        // As dropping does what ending has done.
+        queue.end_flush(first);
+        assert_eq!(queue.left(second), 3);
     }
 
     #[test]

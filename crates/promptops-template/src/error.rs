@@ -87,16 +87,25 @@ impl TemplateError {
         match self {
             Self::Variables(issues) => issues.clone(),
             Self::Syntax { location, line, reason } => {
-                vec![ValidationIssue::new(location, "syntax", reason).at(location, *line, 1)]
+                vec![in_line(ValidationIssue::new(location, "syntax", reason), location, *line)]
             }
             Self::Evaluation { location, line, reason } => {
-                vec![ValidationIssue::new(location, "evaluation", reason).at(location, *line, 1)]
+                vec![in_line(ValidationIssue::new(location, "evaluation", reason), location, *line)]
             }
             Self::Format(reason) => {
                 vec![ValidationIssue::new("template_format", "unsupported_format", reason)]
             }
         }
     }
+}
+
+/// The issue with its place; the line is 0 where it is not known.
+fn in_line(mut issue: ValidationIssue, location: &str, line: u32) -> ValidationIssue {
+    if line > 0 {
+        return issue.at(location, line, 1);
+    }
+    issue.location = Some(location.to_owned());
+    issue
 }
 
 impl From<TemplateError> for Error {
@@ -130,5 +139,17 @@ fn summary(issues: &[ValidationIssue]) -> String {
             Counted(missing, "missing"),
             Counted(unused, "not used by the prompt")
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TemplateError;
+
+    #[test]
+    fn a_line_that_is_not_known_is_not_told() {
+        let issue = &TemplateError::too_large().issues()[0];
+        assert_eq!((issue.line, issue.column), (None, None));
+        assert_eq!(issue.location.as_deref(), Some("content"));
     }
 }

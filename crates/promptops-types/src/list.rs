@@ -127,6 +127,14 @@ pub enum BatchEntry {
 }
 
 impl BatchEntry {
+    /// What was asked for, as answers name it: `ID@VERSION`, or the id where there is no version.
+    pub fn asked(&self) -> String {
+        match self.version() {
+            Some(version) => format!("{}@{version}", self.id()),
+            None => self.id().to_owned(),
+        }
+    }
+
     /// The version of `id` that `selector` selects.
     pub fn selected(id: impl Into<String>, selector: impl Into<String>) -> Self {
         Self::Selected { id: id.into(), version: Some(selector.into()) }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
@@ -94,7 +95,7 @@ impl SignedParts<'_> {
             host.unwrap_or(self.host),
             self.path,
             &query.join("&"),
-            &hex(&Sha256::digest(self.body)),
+            &HEXLOWER.encode(&Sha256::digest(self.body)),
         ];
         hmac(secret, &lines.join("\n"))
     }
@@ -104,16 +105,7 @@ impl SignedParts<'_> {
 fn hmac(secret: &Secret, text: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("any length");
     mac.update(text.as_bytes());
-    hex(&mac.finalize().into_bytes())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string never fails.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    HEXLOWER.encode(&mac.finalize().into_bytes())
 }
 
 #[cfg(test)]

@@ -85,12 +85,16 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+/// So much is shown of a text that is no time.
+const MOST_SHOWN: usize = 64;
+
 impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let refused = || text.chars().take(MOST_SHOWN).flat_map(char::escape_debug).collect();
         let parsed: jiff::Timestamp =
-            text.parse().map_err(|_| TimestampError { text: text.to_owned() })?;
+            text.parse().map_err(|_| TimestampError { text: refused() })?;
         Ok(Self::from_unix_micros(parsed.as_microsecond()))
     }
 }
@@ -131,6 +135,13 @@ mod tests {
         let moment: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
         assert_eq!(moment.to_string(), "2026-01-02T03:04:05.123456Z");
         assert_eq!(Timestamp::from_unix_micros(moment.unix_micros()), moment);
+    }
+
+    #[test]
+    fn what_is_no_time_is_told_briefly_and_harmlessly() {
+        let error = format!("\u{1b}[2J{}", "x".repeat(1000)).parse::<Timestamp>().unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("\\u{1b}[2J") && error.len() < 300, "{error}");
     }
 
     #[test]

@@ -107,8 +107,10 @@ impl FromStr for Version {
     type Err = VersionError;
 
     fn from_str(text: &str) -> Result<Self, VersionError> {
-        let refuse =
-            |reason: String| VersionError { text: text.chars().take(MAX_LENGTH).collect(), reason };
+        let refuse = |reason: String| VersionError {
+            text: text.chars().take(MAX_LENGTH).flat_map(char::escape_debug).collect(),
+            reason: reason.chars().flat_map(char::escape_debug).collect(),
+        };
         if text.len() > MAX_LENGTH {
             return Err(refuse(format!("it is longer than {MAX_LENGTH} bytes")));
         }
@@ -153,6 +155,12 @@ mod tests {
 
     fn version(text: &str) -> Version {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_no_version_is_told_harmlessly() {
+        let error = "1.0.0\u{1b}[2J".parse::<Version>().unwrap_err().to_string();
+        assert!(error.contains("1.0.0\\u{1b}[2J") && !error.contains('\u{1b}'), "{error}");
     }
 
     #[test]

@@ -20,9 +20,11 @@ mod retry_after;
 mod reuse;
 mod secrets;
 mod server;
+mod soak;
 mod store;
 mod strace;
 mod telemetry;
+mod template;
 
 use std::fmt;
 use std::time::Duration;
@@ -78,7 +80,7 @@ pub(crate) fn since(started: Duration) -> Duration {
 /// One line for `cargo xtask faults`.
 #[expect(clippy::print_stdout, reason = "the table is made of what the tests print")]
 pub(crate) fn row(
-    number: u32,
+    number: impl fmt::Display,
     fault: &str,
     promised: &str,
     measured: impl fmt::Display,

@@ -30,10 +30,19 @@ impl Process {
         Self::start_logging(db, Stdio::null(), "warn")
     }
 
+    /// The same on a port that is known before, so that it can be started there again.
+    pub(crate) fn start_on(db: &Path, port: u16) -> Self {
+        Self::start_at(db, port, Stdio::null(), "warn")
+    }
+
     /// The same, with its log at a level.
     pub(crate) fn start_logging(db: &Path, log: impl Into<Stdio>, level: &str) -> Self {
+        Self::start_at(db, 0, log, level)
+    }
+
+    fn start_at(db: &Path, port: u16, log: impl Into<Stdio>, level: &str) -> Self {
         let mut child = Command::new(program())
-            .args(["serve", "--listen", "127.0.0.1:0", "--db"])
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--db"])
             .arg(format!("sqlite:{}", db.display()))
             .env("RUST_LOG", level)
             .stdout(Stdio::piped())

@@ -24,7 +24,7 @@ use tokio::task::AbortHandle;
 use self::link::{Address, Link};
 use self::names::Names;
 use self::shared::{Owed, Shared, failure};
-use self::tasks::{Queue, Running, Write, proposed};
+use self::tasks::{Queue, Running, Write, new_generation};
 use self::value::{Flaw, Times};
 use crate::{
     Aged, CacheBackend, CacheFailure, CacheKey, CacheScope, EntryKind, Invalidation, Listener,
@@ -230,7 +230,8 @@ impl CacheBackend for RedisCache {
         let counters = &self.shared.counters;
         let counter = if found.is_some() { &counters.hits } else { &counters.misses };
         counter.fetch_add(1, Relaxed);
-        let or_new = |read: Result<Option<u64>, ()>| read.ok().flatten().unwrap_or_else(proposed);
+        let or_new =
+            |read: Result<Option<u64>, ()>| read.ok().flatten().unwrap_or_else(new_generation);
         Ok(Reading { found, ticket: Ticket(or_new(scope), or_new(group), at) })
     }
 

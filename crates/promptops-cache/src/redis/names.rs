@@ -4,6 +4,7 @@
 //! together is read by one command. Digests are cut short: an entry holds its whole fingerprint, and two
 //! prompts of one generation are only forgotten together.
 
+use data_encoding::HEXLOWER;
 use promptops_types::Error;
 use sha2::{Digest, Sha256};
 
@@ -38,10 +39,10 @@ impl Names {
             String::with_capacity(self.prefix.len() + 2 * (digest.len() + rest.len()) + 6);
         name.push_str(&self.prefix);
         name.push('{');
-        push_hex(&mut name, digest);
+        HEXLOWER.encode_append(digest, &mut name);
         name.push('}');
         name.push_str(kind);
-        push_hex(&mut name, rest);
+        HEXLOWER.encode_append(rest, &mut name);
         name
     }
 
@@ -71,14 +72,5 @@ impl Names {
     /// That a prompt was invalidated by a name a moment ago.
     pub(super) fn mark(&self, scope: &CacheScope, prompt: &str) -> String {
         self.of(scope, ":w:", &Sha256::digest(prompt)[..8])
-    }
-}
-
-fn push_hex(to: &mut String, bytes: &[u8]) {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    for byte in bytes {
-        to.push(DIGITS[usize::from(byte >> 4)]);
-        to.push(DIGITS[usize::from(byte & 15)]);
     }
 }

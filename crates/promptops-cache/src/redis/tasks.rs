@@ -206,13 +206,8 @@ async fn check(shared: &Shared, fresh: &Held) -> Result<(), String> {
 }
 
 /// A generation that there has never been.
-fn new_generation() -> u64 {
+pub(super) fn new_generation() -> u64 {
     uuid::Uuid::new_v4().as_u64_pair().0
-}
-
-/// The generation to propose where there is none.
-pub(super) fn proposed() -> u64 {
-    new_generation()
 }
 
 /// Forgets, by new generations: entries of the old ones are there no more. Then tells others.

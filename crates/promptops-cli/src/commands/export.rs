@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use promptops_client::{AuditEntry, NewPrompt, PromptResponse, Version};
+use promptops_client::{NewPrompt, PromptResponse, Version};
 use promptops_registry::{
     ExportWriter, PromptHead, Record, StoredVersion, Transferred, VersionContent,
 };
@@ -63,11 +63,12 @@ async fn export(session: &Session, file: &File) -> Result<Transferred, Failure> 
     let mut writer = ExportWriter::new(to, SystemTime.now()).map_err(failed)?;
     // Which change of each prompt was the last: its revision.
     let mut revisions: HashMap<String, u64> = HashMap::new();
-    each_change(session, |change| {
-        revisions.insert(change.prompt_id.clone(), change.seq);
-        Ok(())
-    })
-    .await?;
+    session
+        .each_change(|change| {
+            revisions.insert(change.prompt_id.clone(), change.seq);
+            Ok(())
+        })
+        .await?;
     let first = session.page_of(session.project.as_deref(), None).await?;
     let total = usize::try_from(first.total).unwrap_or(0);
     let progress = Progress::new(session.output, "exporting", total);
@@ -99,35 +100,17 @@ async fn export(session: &Session, file: &File) -> Result<Transferred, Failure> 
             _ => break,
         }
     }
-    each_change(session, |change| {
-        writer.record(&Record::Audit { entry: Box::new(change) }).map_err(failed)
-    })
-    .await?;
+    session
+        .each_change(|change| {
+            writer.record(&Record::Audit { entry: Box::new(change) }).map_err(failed)
+        })
+        .await?;
     drop(progress);
     writer.finish().map_err(failed)
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, error.to_string())
-}
-
-async fn each_change(
-    session: &Session,
-    mut each: impl FnMut(AuditEntry) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut request = session.client.changes().limit(1000);
-        if let Some(cursor) = &cursor {
-            request = request.since(cursor);
-        }
-        let page = request.await?;
-        page.changes.into_iter().try_for_each(&mut each)?;
-        if !page.has_more {
-            return Ok(());
-        }
-        cursor = Some(page.next_cursor);
-    }
 }
 
 /// The project and the modules that a prompt is in, once.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
-use promptops_client::{BatchEntry, NewPrompt, PromptResponse};
+use promptops_client::{AuditEntry, BatchEntry, NewPrompt, PromptResponse};
 use promptops_files::{fingerprint, write as text_of};
 use serde::Serialize;
 
@@ -43,11 +43,12 @@ pub(crate) struct Pull {
     #[arg(long)]
     check: bool,
 
-    /// Replace files with edits that are nowhere else
+    /// Replace and remove files that are nowhere else
     #[arg(long)]
     force: bool,
 
-    /// Remove the files of prompts that the registry has not
+    /// Remove the files of prompts that the registry no longer has; those that were never pushed are kept,
+    /// unless --force is given
     #[arg(long, conflicts_with_all = ["prompts", "version"])]
     prune: bool,
 }
@@ -88,7 +89,7 @@ impl Pull {
             self.pull(&session, &mut pulled, &progress, &interrupt).await?;
             drop(progress);
             if self.prune && !interrupt.is_wanted() {
-                self.prune(&session, &mut pulled)?;
+                self.prune(&session, &mut pulled).await?;
             }
             self.tell(&session, &pulled, &interrupt)
         })
@@ -204,9 +205,28 @@ impl Pull {
         Ok(())
     }
 
-    fn prune(&self, session: &Session, pulled: &mut Pulled) -> Result<(), Failure> {
-        for Entry { slug, path } in entries(&session.folder)? {
-            if pulled.seen.contains(&slug) {
+    /// Deletes the files of prompts that the registry no longer has. One that it never had was not pushed
+    /// yet: it is nowhere else.
+    async fn prune(&self, session: &Session, pulled: &mut Pulled) -> Result<(), Failure> {
+        let mut files = entries(&session.folder)?;
+        files.retain(|entry| !pulled.seen.contains(&entry.slug));
+        let mut were_there = HashSet::new();
+        if !files.is_empty() && !self.force {
+            let look = |change: AuditEntry| {
+                if change.project == session.project() {
+                    were_there.insert(change.slug);
+                }
+                Ok(())
+            };
+            session.each_change(look).await?;
+        }
+        for Entry { slug, path } in files {
+            if !self.force && !were_there.contains(&slug) {
+                let kept = path.display();
+                session
+                    .output
+                    .note(&format!("{CHANGED}~ {kept}{CHANGED:#} kept: it was never pushed"));
+                pulled.refused.push(kept.to_string());
                 continue;
             }
             session.output.note(&format!("{BAD}- {}{BAD:#}", path.display()));

@@ -50,16 +50,11 @@ impl GetPrompts {
         }
         let cache = self.client.cache();
         let keys = entries.iter().map(|entry| {
-            // As the contract names what was asked for.
-            let asked = match entry.version() {
-                Some(version) => format!("{}@{version}", entry.id()),
-                None => entry.id().to_owned(),
-            };
             let mut key = cache.key(GET_PROMPT.name);
             key.prompt = Some(entry.id().to_owned());
             key.selector = entry.version().map(str::to_owned);
             key.project = project.cloned();
-            (asked, key)
+            (entry.asked(), key)
         });
         let keys: Vec<_> = keys.collect();
         let tickets = stream::iter(keys).map(|(asked, key)| async move {

@@ -2,7 +2,7 @@ use promptops_types::{
     CompatibilityReport, CompatibilityRequest, Error, ModelCompatibility, ModelProvider, ModelRef,
 };
 
-use super::selection::check_selector;
+use super::selection::checked_selector;
 use super::{awaitable, project, project_setter};
 use crate::PromptOpsClient;
 use crate::call::Call;
@@ -43,10 +43,7 @@ impl GetModelCompatibility {
     /// # Errors
     /// [`Error::PromptNotFound`], and whatever keeps the registry from answering.
     pub async fn report(self) -> Result<ModelCompatibility, Error> {
-        if let Err(error) = check_selector(self.version.as_deref()) {
-            self.client.observer().refused(COMPATIBILITY.name, &error);
-            return Err(error);
-        }
+        checked_selector(&self.client, COMPATIBILITY.name, self.version.as_deref())?;
         let mut body = CompatibilityRequest::default();
         let call = Call::new(&COMPATIBILITY).segment("models").segment("compatibility");
         let call = call.about_prompt(&self.id).about_model(self.model.clone());

@@ -1,6 +1,6 @@
 use promptops_types::{Error, PromptDiff};
 
-use super::selection::check_selector;
+use super::selection::checked_selector;
 use super::{awaitable, project, project_setter};
 use crate::PromptOpsClient;
 use crate::call::Call;
@@ -25,8 +25,9 @@ impl DiffPrompt {
     project_setter!();
 
     async fn send(self) -> Result<PromptDiff, Error> {
-        check_selector(Some(&self.from))?;
-        check_selector(Some(&self.to))?;
+        for selector in [&self.from, &self.to] {
+            checked_selector(&self.client, DIFF_PROMPT.name, Some(selector))?;
+        }
         let call = Call::prompt(&DIFF_PROMPT, &self.id)
             .segment("diff")
             .query("from", Some(self.from))

@@ -44,8 +44,17 @@ impl Selection {
     }
 }
 
+/// Checks a selector before anything is sent; one that is refused is counted as a call all the same.
+pub(crate) fn checked_selector(
+    client: &PromptOpsClient,
+    operation: &'static str,
+    selector: Option<&str>,
+) -> Result<(), Error> {
+    check_selector(selector).inspect_err(|error| client.observer().refused(operation, error))
+}
+
 /// Refuses a selector that can select nothing.
-pub(crate) fn check_selector(selector: Option<&str>) -> Result<(), Error> {
+fn check_selector(selector: Option<&str>) -> Result<(), Error> {
     let parsed = selector.map(str::parse::<Selector>).transpose();
     parsed.map(drop).map_err(|error| {
         let context = ErrorContext::new(ErrorCode::BadRequest, error.to_string());

@@ -33,27 +33,102 @@ pub(super) fn change(
         }
         return Ok(Applied { before, change, revision });
     }
-    let mut prompt = prompt;
-    for op in &change.ops {
-        make(connection, &mut prompt, op)?;
-    }
     let mut revision = 0;
     for entry in &change.audit {
         revision = record(connection, None, entry).map_err(store)?;
+    }
+    if let [Op::CreatePrompt { id, project, slug, at }, Op::AddVersion(version)] = &change.ops[..] {
+        let new = NewRow { id, project, slug, at: *at, revision, version };
+        new.insert(connection).map_err(store)?;
+    } else {
+        make_all(connection, prompt, &change.ops, revision)?;
     }
     if let (Some(receipt), Some(entry)) = (&target.receipt, change.audit.last()) {
         let version = entry.version.as_ref().map(ToString::to_string);
         let (id, version) = (&entry.prompt_id, version.as_deref());
         keys::keep_receipt(connection, receipt, id, version).map_err(store)?;
     }
+    Ok(Applied { before, change, revision })
+}
+
+/// Makes the steps one by one, then brings up to date what follows from them.
+fn make_all(
+    connection: &Connection,
+    mut prompt: Option<i64>,
+    ops: &[Op],
+    revision: u64,
+) -> Result<(), RegistryError> {
+    let store = |error: rusqlite::Error| RegistryError::Store(failed(&error));
+    for op in ops {
+        make(connection, &mut prompt, op)?;
+    }
     if let Some(prompt) = prompt {
         set_revision(connection, prompt, revision).map_err(store)?;
         let is_label = |op: &Op| matches!(op, Op::SetLabel(_) | Op::RemoveLabel(_));
-        if !change.ops.iter().all(is_label) {
+        if !ops.iter().all(is_label) {
             derive(connection, prompt).map_err(store)?;
         }
     }
-    Ok(Applied { before, change, revision })
+    Ok(())
+}
+
+/// A prompt with its first version: all that is derived from it is known before, so it is written once.
+/// By steps it would be twice the statements, and most of the indexes' entries twice.
+struct NewRow<'c> {
+    id: &'c str,
+    project: &'c str,
+    slug: &'c str,
+    at: Timestamp,
+    revision: u64,
+    version: &'c StoredVersion,
+}
+
+impl NewRow<'_> {
+    fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let Self { id, project, slug, at, revision, version } = self;
+        let content = &version.content;
+        count_prompt(connection, project, *at)?;
+        let is_release = !version.version.is_prerelease();
+        let prompt = connection
+            .prepare_cached(
+                "INSERT INTO prompts (id, project, slug, created_at, revision, last_release, \
+                     version_count, name, module, updated_at) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
+            )?
+            .insert(params![
+                id,
+                project,
+                slug,
+                at.unix_micros(),
+                signed(*revision),
+                is_release.then(|| version.version.to_string()),
+                content.name,
+                content.module_id,
+                version.updated_at.unix_micros(),
+            ])?;
+        let key = insert_version(connection, prompt, version)?;
+        connection
+            .prepare_cached("UPDATE prompts SET latest = ?, shown = ? WHERE pk = ?")?
+            .execute(params![is_release.then_some(key), key, prompt])?;
+        let mut tag =
+            connection.prepare_cached("INSERT INTO prompt_tags (prompt, tag) VALUES (?, ?)")?;
+        for name in &content.tags {
+            tag.execute(params![prompt, name])?;
+        }
+        if let Some(module) = &content.module_id {
+            connection
+                .prepare_cached(
+                    "INSERT INTO modules (project, id, created_at) VALUES (?, ?, ?) \
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![project, module, version.updated_at.unix_micros()])?;
+        }
+        connection
+            .prepare_cached(
+                "INSERT INTO prompt_search (rowid, slug, name, description) VALUES (?, ?, ?, ?)",
+            )?
+            .execute(params![prompt, slug, content.name, content.description])
+            .map(drop)
+    }
 }
 
 fn load(connection: &Connection, target: &Target) -> rusqlite::Result<(PromptState, Option<i64>)> {
@@ -110,15 +185,21 @@ pub(super) fn create(
     slug: &str,
     at: Timestamp,
 ) -> rusqlite::Result<i64> {
+    count_prompt(connection, project, at)?;
+    connection
+        .prepare_cached("INSERT INTO prompts (id, project, slug, created_at) VALUES (?, ?, ?, ?)")?
+        .insert(params![id, project, slug, at.unix_micros()])
+}
+
+/// One more prompt in its project, which may be new.
+fn count_prompt(connection: &Connection, project: &str, at: Timestamp) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO projects (id, created_at, prompts) VALUES (?, ?, 1) \
              ON CONFLICT (id) DO UPDATE SET prompts = prompts + 1",
         )?
-        .execute(params![project, at.unix_micros()])?;
-    connection
-        .prepare_cached("INSERT INTO prompts (id, project, slug, created_at) VALUES (?, ?, ?, ?)")?
-        .insert(params![id, project, slug, at.unix_micros()])
+        .execute(params![project, at.unix_micros()])
+        .map(drop)
 }
 
 fn body(stored: &StoredVersion) -> rusqlite::Result<String> {
@@ -152,13 +233,23 @@ pub(super) fn add_version(
     prompt: i64,
     stored: &StoredVersion,
 ) -> rusqlite::Result<()> {
+    insert_version(connection, prompt, stored)?;
+    count_versions(connection, prompt, 1)?;
+    raise_last_release(connection, prompt, &stored.version)
+}
+
+fn insert_version(
+    connection: &Connection,
+    prompt: i64,
+    stored: &StoredVersion,
+) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
             "INSERT INTO versions (prompt, version, sort_key, is_release, body, digest, \
                  updated_at, created_by, message) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
-        .execute(params![
+        .insert(params![
             prompt,
             stored.version.to_string(),
             stored.version.sort_key(),
@@ -168,9 +259,7 @@ pub(super) fn add_version(
             stored.updated_at.unix_micros(),
             stored.created_by,
             stored.message,
-        ])?;
-    count_versions(connection, prompt, 1)?;
-    raise_last_release(connection, prompt, &stored.version)
+        ])
 }
 
 fn delete_version(connection: &Connection, prompt: i64, version: &Version) -> rusqlite::Result<()> {
@@ -349,4 +438,66 @@ pub(super) fn derive(connection: &Connection, prompt: i64) -> rusqlite::Result<(
         connection.prepare_cached(step)?.execute([prompt])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::VersionContent;
+    use crate::sqlite::connection::Place;
+
+    fn rows(connection: &Connection) -> Vec<String> {
+        let tables = ["projects", "modules", "prompts", "versions", "prompt_tags", "prompt_search"];
+        let mut rows = Vec::new();
+        for table in tables {
+            let mut all = connection.prepare(&["SELECT * FROM ", table].concat()).unwrap();
+            let width = all.column_count();
+            let mut found = all.query([]).unwrap();
+            while let Some(row) = found.next().unwrap() {
+                let values: Vec<rusqlite::types::Value> =
+                    (0..width).map(|at| row.get(at).unwrap()).collect();
+                rows.push(format!("{table}: {values:?}"));
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn a_new_prompt_is_what_its_steps_would_make_of_it() {
+        for number in ["1.0.0", "2.0.0-rc.1"] {
+            let at = Timestamp::from_unix_micros(17);
+            let version = StoredVersion {
+                version: number.parse().unwrap(),
+                content: VersionContent {
+                    name: "Refund".to_owned(),
+                    description: "What we answer".to_owned(),
+                    content: "Hello {{ name }}".to_owned(),
+                    tags: vec!["b".to_owned(), "a".to_owned()],
+                    module_id: Some("support".to_owned()),
+                    ..VersionContent::default()
+                },
+                digest: "d".to_owned(),
+                updated_at: Timestamp::from_unix_micros(18),
+                created_by: "test".to_owned(),
+                message: None,
+                labels: Vec::new(),
+            };
+            let whole = Place::Memory.open().unwrap();
+            let (id, project, slug) = ("id-1", "default", "refund");
+            let new = NewRow { id, project, slug, at, revision: 3, version: &version };
+            new.insert(&whole).unwrap();
+            let by_steps = Place::Memory.open().unwrap();
+            let ops = [
+                Op::CreatePrompt {
+                    id: id.to_owned(),
+                    project: project.to_owned(),
+                    slug: slug.to_owned(),
+                    at,
+                },
+                Op::AddVersion(Box::new(version)),
+            ];
+            make_all(&by_steps, None, &ops, 3).unwrap();
+            assert_eq!(rows(&whole), rows(&by_steps), "{number}");
+        }
+    }
 }

@@ -97,8 +97,11 @@ impl Place {
                 |arguments| arguments.get::<String>(0).map(|text| text.to_lowercase()),
             )
             .map_err(cannot)?;
+        // Statement journals are small, and undone with the transaction: they need no file.
         connection
-            .execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF")
+            .execute_batch(
+                "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY",
+            )
             .map_err(cannot)?;
         Ok(connection)
     }

@@ -208,10 +208,13 @@ pub(super) fn similar(
     limit: u64,
 ) -> rusqlite::Result<Vec<NamedPrompt>> {
     let mut statement = connection.prepare_cached(
-        "SELECT p.slug, p.name FROM prompt_search s JOIN prompts p ON p.pk = s.rowid \
-         WHERE prompt_search MATCH :trigrams \
-           AND (:projects IS NULL OR p.project IN (SELECT value FROM json_each(:projects))) \
-         ORDER BY s.rank LIMIT :limit",
+        // Ranking reads every row that has a trigram: not more are read than there is time for, and
+        // the caller ranks.
+        "SELECT p.slug, p.name FROM \
+             (SELECT rowid FROM prompt_search WHERE prompt_search MATCH :trigrams LIMIT 10000) s \
+             JOIN prompts p ON p.pk = s.rowid \
+         WHERE :projects IS NULL OR p.project IN (SELECT value FROM json_each(:projects)) \
+         LIMIT :limit",
     )?;
     let Some(trigrams) = any_trigram(text) else { return Ok(Vec::new()) };
     let found = statement.query_map(
@@ -223,7 +226,7 @@ pub(super) fn similar(
     found.collect()
 }
 
-/// Trigrams that a text is looked up by: ranking reads every row that has one of them.
+/// Trigrams that a text is looked up by.
 const TRIGRAMS: usize = 10;
 
 /// A full-text query for slugs and names with any of some trigrams, spread over the text.

@@ -16,7 +16,7 @@ mod usage;
 mod writer;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use promptops_types::{Label, Timestamp, Version};
 use rusqlite::Connection;
@@ -74,7 +74,11 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let free = self.readers.iter().find_map(|reader| reader.try_lock().ok());
+        let free = self.readers.iter().find_map(|reader| match reader.try_lock() {
+            Ok(reader) => Some(reader),
+            Err(TryLockError::Poisoned(reader)) => Some(reader.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        });
         let reader = free.unwrap_or_else(|| lock(&self.readers[0]));
         query(&reader).map_err(|error| failed(&error))
     }

@@ -182,51 +182,105 @@ fn settle(outcome: Result<(), StoreError>, results: Vec<Outcome>) -> impl Iterat
     })
 }
 
-/// Makes every change of a group in one transaction, each in a savepoint of its own, so that a
-/// refused one leaves the others alone.
+/// How the changes of a group are kept apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    /// Not at all: a decision is refused before anything of it is written, so there is seldom something to
+    /// undo. A savepoint for each costs more than most changes: it copies the pages that they touch, and
+    /// makes the full-text index write out what it holds.
+    No,
+    /// Each in a savepoint of its own, so that one that fails half-way leaves the others alone.
+    Savepoints,
+}
+
+/// Why a group was not written.
+enum Broken {
+    /// One failed after it had written something, and there was no savepoint to go back to.
+    HalfWay,
+    Store(StoreError),
+}
+
+/// Makes every change of a group in one transaction, and if one fails half-way, makes all others anew.
 fn write_all(
     connection: &mut Connection,
     group: &[Job],
     results: &mut Vec<Outcome>,
 ) -> Result<(), StoreError> {
-    let told = |error: rusqlite::Error| failed(&error);
+    let outcome = match write_in_one(connection, group, Apart::No, results) {
+        Err(Broken::HalfWay) => {
+            results.clear();
+            write_in_one(connection, group, Apart::Savepoints, results)
+        }
+        outcome => outcome,
+    };
+    outcome.map_err(|broken| match broken {
+        Broken::Store(error) => error,
+        Broken::HalfWay => StoreError::Other("a change could not be undone".to_owned()),
+    })
+}
+
+fn write_in_one(
+    connection: &mut Connection,
+    group: &[Job],
+    apart: Apart,
+    results: &mut Vec<Outcome>,
+) -> Result<(), Broken> {
+    let told = |error: rusqlite::Error| Broken::Store(failed(&error));
     let mut transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(told)?;
     for job in group {
-        let savepoint = transaction.savepoint().map_err(told)?;
-        let made = catch_unwind(AssertUnwindSafe(|| match &job.work {
-            Work::Change(target, decide) => {
-                let applied = apply::change(&savepoint, target, decide.as_ref())?;
-                Ok(Made::Change(Box::new(applied)))
+        // Records can be taken once, so an import is never made anew.
+        let is_apart = apart == Apart::Savepoints || matches!(job.work, Work::Import(_));
+        let result = if is_apart {
+            let savepoint = transaction.savepoint().map_err(told)?;
+            let result = make(&savepoint, &job.work);
+            if result.is_ok() {
+                savepoint.commit().map_err(told)?;
+            } else {
+                // Fails only where SQLite has rolled back already; the change's own error says why.
+                let _ = savepoint.finish();
             }
-            Work::Write(write) => {
-                write(&savepoint).map_err(|error| RegistryError::Store(failed(&error)))?;
-                Ok(Made::Write)
-            }
-            Work::Import(records) => {
-                let records = records.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let records = records.ok_or(StoreError::Closed)?;
-                Ok(Made::Import(transfer::import(&savepoint, records)?))
-            }
-        }));
-        let result = made.unwrap_or_else(|_| {
-            Err(RegistryError::Store(StoreError::Other("a decision panicked".to_owned())))
-        });
-        if result.is_ok() {
-            savepoint.commit().map_err(told)?;
+            result
         } else {
-            // Fails only where SQLite has rolled back already; the change's own error says why.
-            let _ = savepoint.finish();
-        }
+            let written = transaction.total_changes();
+            let result = make(&transaction, &job.work);
+            let is_half_way = result.is_err() && transaction.total_changes() != written;
+            if is_half_way && !transaction.is_autocommit() {
+                return Err(Broken::HalfWay);
+            }
+            result
+        };
         // After some errors, a full disk for one, SQLite has rolled the whole group back.
         if let Err(RegistryError::Store(error)) = &result
             && transaction.is_autocommit()
         {
-            return Err(error.clone());
+            return Err(Broken::Store(error.clone()));
         }
         results.push(result);
     }
     transaction.commit().map_err(told)
+}
+
+/// Does one piece of work. A decision that panics is an error of its own caller.
+fn make(connection: &Connection, work: &Work) -> Outcome {
+    let made = catch_unwind(AssertUnwindSafe(|| match work {
+        Work::Change(target, decide) => {
+            let applied = apply::change(connection, target, decide.as_ref())?;
+            Ok(Made::Change(Box::new(applied)))
+        }
+        Work::Write(write) => {
+            write(connection).map_err(|error| RegistryError::Store(failed(&error)))?;
+            Ok(Made::Write)
+        }
+        Work::Import(records) => {
+            let records = records.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let records = records.ok_or(StoreError::Closed)?;
+            Ok(Made::Import(transfer::import(connection, records)?))
+        }
+    }));
+    made.unwrap_or_else(|_| {
+        Err(RegistryError::Store(StoreError::Other("a decision panicked".to_owned())))
+    })
 }
 
 #[cfg(test)]
@@ -251,6 +305,37 @@ mod tests {
             Err(_) => "other",
         });
         told.collect()
+    }
+
+    fn job(work: impl Fn(&Connection) -> rusqlite::Result<()> + Send + 'static) -> Job {
+        Job { work: Work::Write(Box::new(work)), reply: oneshot::channel().0 }
+    }
+
+    fn insert(id: &'static str) -> Job {
+        job(move |connection| connection.execute("INSERT INTO t VALUES (?)", [id]).map(drop))
+    }
+
+    #[test]
+    fn one_that_fails_half_way_is_undone_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (id TEXT PRIMARY KEY)").unwrap();
+        let half = job(|connection| {
+            connection.execute("INSERT INTO t VALUES ('half')", [])?;
+            Err(rusqlite::Error::QueryReturnedNoRows)
+        });
+        let panics = job(|connection| {
+            connection.execute("INSERT INTO t VALUES ('panicked')", [])?;
+            panic!("as a decision might")
+        });
+        let group = [insert("first"), half, insert("first"), panics, insert("last")];
+        let mut results = Vec::new();
+        write_all(&mut connection, &group, &mut results).unwrap();
+        let made: Vec<bool> = results.iter().map(Result::is_ok).collect();
+        assert_eq!(made, [true, false, false, false, true]);
+        let mut statement = connection.prepare("SELECT id FROM t ORDER BY id").unwrap();
+        let kept: Vec<String> =
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(kept, ["first", "last"]);
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! The use of keys by all servers together: the same algorithm in Redis, one round trip a request.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{AsyncConnectionConfig, Client, RedisError, Script};
 use promptops_types::{Secret, TimeSource};
-use tokio::sync::Mutex;
 
 use super::{Asked, Limits, WINDOWS};
 use crate::clock::within;
@@ -16,7 +15,7 @@ use crate::clock::within;
 /// Longest time for a step.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Longest time to connect. No request waits for it but the first.
+/// Longest time to connect. No request waits for it but the one that does.
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// How long Redis is left alone after a failure.
@@ -51,6 +50,8 @@ pub(super) struct Shared {
     client: Client,
     script: Script,
     connection: Mutex<Option<MultiplexedConnection>>,
+    /// Held by the request that makes one.
+    connecting: tokio::sync::Mutex<()>,
     time: Arc<dyn TimeSource>,
     /// Until when it is left alone, in milliseconds.
     alone_until: AtomicU64,
@@ -65,6 +66,7 @@ impl Shared {
             client,
             script: Script::new(SCRIPT),
             connection: Mutex::new(None),
+            connecting: tokio::sync::Mutex::new(()),
             time,
             alone_until: AtomicU64::new(0),
         })
@@ -80,19 +82,20 @@ impl Shared {
             return None;
         }
         match self.answer(id, limits).await {
-            Ok(answer) => read(&answer, limits),
+            Ok(answer) => read(&answer?, limits),
             Err(reason) => {
                 let pause = u64::try_from(LEFT_ALONE.as_millis()).unwrap_or(u64::MAX);
                 self.alone_until.store(self.now().saturating_add(pause), Relaxed);
-                *self.connection.lock().await = None;
+                *self.held() = None;
                 tracing::warn!(%reason, "limits are counted in this process alone for now");
                 None
             }
         }
     }
 
-    async fn answer(&self, id: &str, limits: Limits) -> Result<Vec<i64>, String> {
-        let mut connection = self.connection().await?;
+    /// Nothing while another request connects.
+    async fn answer(&self, id: &str, limits: Limits) -> Result<Option<Vec<i64>>, String> {
+        let Some(mut connection) = self.connection().await? else { return Ok(None) };
         let mut call = self.script.prepare_invoke();
         for (at, name) in super::NAMES.iter().enumerate() {
             // Braces: a cluster keeps what is between them in one place.
@@ -103,21 +106,27 @@ impl Shared {
         }
         let told = |error: RedisError| error.to_string();
         let answer = within(STEP, call.invoke_async(&mut connection)).await;
-        answer.ok_or_else(|| format!("no answer in {STEP:?}"))?.map_err(told)
+        answer.ok_or_else(|| format!("no answer in {STEP:?}"))?.map(Some).map_err(told)
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, String> {
-        let mut held = self.connection.lock().await;
-        if let Some(connection) = &*held {
-            return Ok(connection.clone());
+    async fn connection(&self) -> Result<Option<MultiplexedConnection>, String> {
+        let held = self.held().clone();
+        if held.is_some() {
+            return Ok(held);
         }
+        // Others do not wait while one connects: their requests are counted here.
+        let Ok(_connecting) = self.connecting.try_lock() else { return Ok(None) };
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(STEP));
         let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
         let made = within(CONNECT, connecting).await;
         let made = made.ok_or_else(|| format!("no connection in {CONNECT:?}"))?;
         let made = made.map_err(|error| error.to_string())?;
-        *held = Some(made.clone());
-        Ok(made)
+        *self.held() = Some(made.clone());
+        Ok(Some(made))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<MultiplexedConnection>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

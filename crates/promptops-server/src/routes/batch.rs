@@ -77,10 +77,7 @@ async fn found(app: &App, access: &Access, body: BatchRequest) -> Result<Reply, 
     response.total_requested = body.prompt_ids.len() as u64;
     let mut bytes = 0;
     for entry in &body.prompt_ids {
-        let key = match entry.version() {
-            Some(version) => format!("{}@{version}", entry.id()),
-            None => entry.id().to_owned(),
-        };
+        let key = entry.asked();
         let reference = prompt(entry.id().to_owned(), body.project_id.clone());
         let found = match selector(entry.version()) {
             Ok(selector) => {

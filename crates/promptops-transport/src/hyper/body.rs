@@ -153,8 +153,11 @@ impl Body {
     }
 }
 
+/// So many pieces are put together: each costs more than its bytes, and a peer may send one byte a piece.
+const SMALL_PIECES: usize = 1024;
+
 /// Bytes up to a limit. One buffer that grows would hold all of them twice: so there is one only where
-/// it is known how large it gets, and else the pieces that they came in.
+/// it is known how large it gets, or where there are very many pieces; and else the pieces that they came in.
 #[derive(Debug, Default)]
 pub(super) struct Capped {
     pieces: Vec<Bytes>,
@@ -180,8 +183,11 @@ impl Capped {
         self.length += piece.len();
         self.pieces.push(piece);
         // The usual answer is one piece, which is not copied.
-        if self.said > 0 && (self.pieces.len() > 1 || !self.whole.is_empty()) {
+        let is_known = self.said > 0 && (self.pieces.len() > 1 || !self.whole.is_empty());
+        if is_known {
             self.whole.reserve(self.said.saturating_sub(self.whole.len()));
+        }
+        if is_known || self.pieces.len() == SMALL_PIECES {
             for piece in self.pieces.drain(..) {
                 self.whole.extend_from_slice(&piece);
             }
@@ -219,5 +225,24 @@ impl Write for Capped {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_at_a_time_is_held_in_little_more_than_its_bytes() {
+        let mut held = Capped::new(1 << 20, 0);
+        for byte in 0..100_000_u32 {
+            assert!(held.add(Bytes::copy_from_slice(&[byte.to_le_bytes()[0]])));
+            assert!(held.pieces.len() < SMALL_PIECES);
+        }
+        let whole = held.together();
+        assert_eq!(whole.len(), 100_000);
+        assert!(
+            whole.iter().zip(0..).all(|(byte, place): (&u8, u32)| *byte == place.to_le_bytes()[0])
+        );
     }
 }

@@ -34,5 +34,12 @@ promptops get support/refund
 promptops create Stray --content 'left over'
 promptops push --dry-run
 promptops push --prune --json
+
+# A file whose prompt was deleted is removed; one that was never pushed is nowhere else.
+promptops create 'Short lived' --content 'for a while'
+promptops pull short-lived
+promptops delete short-lived --yes
+cp prompts/greeting.prompt.md prompts/unpushed.prompt.md
+promptops pull --prune
 promptops pull nothing
 promptops push missing.prompt.md
