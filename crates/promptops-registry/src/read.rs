@@ -187,6 +187,10 @@ impl Registry {
         check_limit(query.limit)?;
         query.projects = access.narrow(query.projects);
         query.after = after.map(|text| cursor::read(text, &query)).transpose()?;
+        if query.after.is_some() {
+            // A cursor says where the page begins: what was skipped before it is not skipped again.
+            query.offset = 0;
+        }
         let ListPage { prompts, total, next } = self.store.list(&query).await?;
         let prompts =
             prompts.into_iter().map(|(head, stored)| Arc::new(found(head, stored).prompt));

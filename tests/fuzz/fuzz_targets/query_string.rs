@@ -44,12 +44,14 @@ fuzz_target!(|data: &[u8]| {
 
 /// Follows the cursors to the end.
 fn walked(asked: &str, on_first_page: u64) {
-    // What is skipped is skipped on every page, and a cursor that is there already would be given twice.
+    // A cursor that is there already would be given twice.
     let query = asked.split_once('?').map_or("", |(_, query)| query);
-    let is_other = ["%", "+", "cursor", "offset", "skip"].iter().any(|part| query.contains(part));
+    let is_other = ["%", "+", "cursor"].iter().any(|part| query.contains(part));
     if is_other || on_first_page == 0 {
         return;
     }
+    // What is skipped is skipped once.
+    let is_skipped = ["offset", "skip"].iter().any(|part| query.contains(part));
     let mut seen = HashSet::new();
     let mut page = SERVED.get(asked);
     loop {
@@ -59,7 +61,7 @@ fn walked(asked: &str, on_first_page: u64) {
         }
         let Some(next) = &page.next_cursor else {
             let all = data["total"].as_u64().expect("a total");
-            return assert_eq!(seen.len() as u64, all, "{asked:?} loses some");
+            return assert!(is_skipped || seen.len() as u64 == all, "{asked:?} loses some");
         };
         let is_empty = count(&data["prompts"]) == 0;
         assert!(!is_empty, "{asked:?} goes on after nothing");

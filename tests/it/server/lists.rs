@@ -48,6 +48,18 @@ async fn every_list_goes_on_from_a_cursor() {
 }
 
 #[tokio::test]
+async fn a_cursor_says_where_the_page_begins() {
+    let server = start().await;
+    let client = server.client(&server.admin);
+    for number in 0..6 {
+        client.create_prompt(NewPrompt::new(format!("P {number}"), "x")).await.unwrap();
+    }
+    let path = "/v1/client/prompts?limit=2&skip=1&sort_by=name";
+    let slugs = walk(&server, path, "prompts", "slug").await;
+    assert_eq!(slugs, ["p-4", "p-3", "p-2", "p-1", "p-0"], "skipped once");
+}
+
+#[tokio::test]
 async fn a_cursor_is_of_one_list() {
     let server = start().await;
     let client = server.client(&server.admin);

@@ -63,7 +63,9 @@ fn cursor(seq: u64) -> String {
 }
 
 fn parsed(text: &str) -> Result<u64, ApiError> {
-    text.strip_prefix('c').and_then(|number| number.parse().ok()).ok_or_else(|| {
+    let seq = text.strip_prefix('c').and_then(|number| number.parse().ok());
+    // One spelling: `parse` takes signs and leading zeros too.
+    seq.filter(|seq| cursor(*seq) == text).ok_or_else(|| {
         ApiError::invalid("since", "invalid", "is no cursor; take one from `next_cursor`, or `now`")
     })
 }
@@ -180,5 +182,18 @@ impl Feed {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parsed;
+
+    #[test]
+    fn a_cursor_of_the_feed_is_written_in_one_way() {
+        assert_eq!(parsed("c5").ok(), Some(5));
+        for other in ["c00", "c+5", "c05", "c", "5", "c-1"] {
+            assert!(parsed(other).is_err(), "{other}");
+        }
     }
 }
