@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use promptops_cache::{
     CacheBackend, CacheKey, CacheScope, Entry, EntryKind, Freshness, MemoryCache, Use,
 };
-use promptops_client::{CacheConfig, NewPrompt, PromptOpsClient, PromptResponse};
+use promptops_client::{CacheConfig, NewPrompt, PromptOpsClient, PromptResponse, TelemetryConfig};
 use promptops_types::SystemTime;
 
 use crate::row::{Target, compare, is_wanted};
@@ -79,7 +79,11 @@ fn hot_key() {
         moka.insert(name(number), prompt());
         put(&ours, &key(number));
     }
-    let client = PromptOpsClient::builder().base_url("sqlite::memory:").build().unwrap();
+    let client = PromptOpsClient::builder()
+        .base_url("sqlite::memory:")
+        .telemetry(TelemetryConfig::disabled())
+        .build()
+        .unwrap();
     runtime.block_on(async {
         client.create_prompt(NewPrompt::new("Greeting", "Hello {{ name }}!")).await.unwrap();
     });

@@ -21,7 +21,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use promptops_client::{CacheConfig, PromptOpsClient, RetryConfig};
+use promptops_client::{CacheConfig, PromptOpsClient, RetryConfig, TelemetryConfig};
 use promptops_transport::{HyperTransport, Pipeline, SharedTransport, Transport};
 use promptops_types::{PromptResponse, Success};
 use tokio::net::{TcpListener, TcpStream};
@@ -135,6 +135,7 @@ fn subjects(address: SocketAddr) -> [(&'static str, Subject); 4] {
         .base_url(format!("http://{address}/v1"))
         .api_key("po_000000000000000000000000")
         .cache(CacheConfig::none())
+        .telemetry(TelemetryConfig::disabled())
         .build()
         .unwrap();
     [

@@ -21,7 +21,7 @@ use promptops_types::{PromptResponse, Selector, SortBy, SystemTime};
 use tempfile::TempDir;
 
 use crate::generator::{generate, project, slug};
-use crate::row::{Target, compare, fact, median, point};
+use crate::row::{Target, compare, fact, is_wanted, median, point};
 use crate::timed::{count, now, of_many, seconds_since};
 
 const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
@@ -42,29 +42,34 @@ fn main() {
         }
         return runtime.block_on(registry(Path::new(what), size.parse().unwrap()));
     }
+    if is_wanted("registry") {
+        registries(&runtime);
+    }
+    if is_wanted("client") {
+        for entries in CACHED {
+            in_a_process(&format!("{entries} cache"));
+        }
+        // In a task: what `block_on` runs is no part of the runtime's threads.
+        runtime.block_on(runtime.spawn(callers())).unwrap();
+    }
+}
+
+fn registries(runtime: &tokio::runtime::Runtime) {
     let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let told = |what: &str, unit: &str, size: u64, value: f64| {
+        point("prompts in the registry", what, unit, size_of(size), &[value]);
+    };
     for size in SIZES {
         let path = folder.path().join("prompts.db");
         let started = now();
         runtime.block_on(generate(&path, size));
-        let seconds = seconds_since(started);
-        point(
-            "prompts in the registry",
-            "import, each",
-            "µs",
-            size_of(size),
-            &[of_many(seconds, size_of(size)) / 1e3],
-        );
-        let bytes = count(usize::try_from(std::fs::metadata(&path).unwrap().len()).unwrap());
-        point("prompts in the registry", "file", "MiB", size_of(size), &[bytes / MIB]);
+        let each = of_many(seconds_since(started), size_of(size));
+        told("import, each", "µs", size, each / 1e3);
+        let bytes = std::fs::metadata(&path).unwrap().len();
+        told("file", "MiB", size, count(size_of(bytes)) / MIB);
         in_a_process(&format!("{size} {}", path.display()));
         std::fs::remove_file(&path).unwrap();
     }
-    for entries in CACHED {
-        in_a_process(&format!("{entries} cache"));
-    }
-    // In a task: what `block_on` runs is no part of the runtime's threads.
-    runtime.block_on(runtime.spawn(callers())).unwrap();
 }
 
 const MIB: f64 = 1_048_576.0;
@@ -173,7 +178,8 @@ async fn registry(path: &Path, size: u64) {
 /// So many prompts of 1 KB, each under two keys less than an application has: by slug.
 fn cached(entries: usize) {
     let scope = CacheScope::new("https://registry.example/v1", Some(&"po_key".into()));
-    let cache = MemoryCache::new(entries, usize::MAX >> 1, Arc::new(SystemTime));
+    // With room: of a cache that is as large as what is put into it, some parts are full before others.
+    let cache = MemoryCache::new(2 * entries, usize::MAX >> 1, Arc::new(SystemTime));
     let key = |number: usize| {
         let mut key = CacheKey::new(scope.clone(), "get_prompt");
         key.prompt = Some(slug(u64::try_from(number).unwrap()));

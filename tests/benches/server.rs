@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use promptops_client::{CacheConfig, NewPrompt, PromptOpsClient};
+use promptops_client::{CacheConfig, NewPrompt, PromptOpsClient, TelemetryConfig};
 use promptops_server::{Access, MasterKey, NewKey, Registry, Scope, Server, ServerConfig};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -189,6 +189,7 @@ async fn embedded() {
     let client = PromptOpsClient::builder()
         .base_url(format!("sqlite:{}", path.display()))
         .cache(CacheConfig::none())
+        .telemetry(TelemetryConfig::disabled())
         .build()
         .unwrap();
     let connection = Connection::open(&path).unwrap();

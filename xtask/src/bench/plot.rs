@@ -129,6 +129,7 @@ fn draw_growth(area: &Area<'_>, curves: &[&Curve]) -> Result<(), Failure> {
         .y_label_formatter(&|figure| short(*figure))
         .light_line_style(BLACK.mix(0.04))
         .draw()?;
+    let mut ends = Vec::new();
     for (curve, colour) in curves.iter().zip(LINES.iter().cycle()) {
         #[expect(clippy::cast_precision_loss, reason = "sizes are below 2^53")]
         let line: Vec<(f64, f64)> =
@@ -136,11 +137,18 @@ fn draw_growth(area: &Area<'_>, curves: &[&Curve]) -> Result<(), Failure> {
         chart.draw_series(LineSeries::new(line.clone(), colour.stroke_width(2)))?;
         chart.draw_series(line.iter().map(|place| Circle::new(*place, 3, colour.filled())))?;
         if let Some((_, last)) = line.last() {
-            let place = chart.backend_coord(&(sizes.end, *last));
-            let style = ("sans-serif", 12).into_font().into_text_style(area).color(colour);
-            let style = style.pos(Pos::new(HPos::Left, VPos::Center));
-            area.draw(&Text::new(curve.operation.clone(), (place.0 + 8, place.1), style))?;
+            ends.push((chart.backend_coord(&(sizes.end, *last)), curve, colour));
         }
+    }
+    // Names of curves that end beside each other stand below each other.
+    ends.sort_by_key(|((_, y), ..)| *y);
+    let mut free = i32::MIN;
+    for ((x, y), curve, colour) in ends {
+        let y = y.max(free);
+        free = y + 14;
+        let style = ("sans-serif", 12).into_font().into_text_style(area).color(colour);
+        let style = style.pos(Pos::new(HPos::Left, VPos::Center));
+        area.draw(&Text::new(curve.operation.clone(), (x + 8, y), style))?;
     }
     area.present()
 }
