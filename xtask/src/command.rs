@@ -93,6 +93,15 @@ impl CommandLine {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
+        // What `cargo xtask` says of xtask itself is not said to a cargo that it runs: some build scripts look
+        // at it, and all that depends on them would be built anew whenever cargo is run by hand.
+        let of_xtask =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(of_xtask) {
+                command.env_remove(name);
+            }
+        }
         command
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -138,6 +147,14 @@ mod tests {
             program("python3", ["-c", "print(1, 2)"]).to_string(),
             "python3 -c \"print(1, 2)\""
         );
+    }
+
+    #[test]
+    fn what_is_said_of_xtask_is_not_said_to_what_it_runs() {
+        // Cargo says it to this test, too.
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        let told = program("env", ["-u", "PATH"]).quiet_output().unwrap();
+        assert!(!told.contains("CARGO_PKG_") && !told.contains("CARGO_MANIFEST_"), "{told}");
     }
 
     #[test]
