@@ -457,13 +457,18 @@ async fn soak_no_answer_is_wrong_and_nothing_grows() {
     for tenant in running {
         tenants_left.push(tenant.await.unwrap());
     }
-    // Everything is there again: what is late beyond its ttl would be late for ever.
-    TokioClock.sleep(Duration::from_secs(2)).await;
-    let mut late = 0;
+    // Everything is there again: what is late once circuits have closed, which takes a minute at most, and
+    // a ttl has passed would be late for ever.
+    let (mut late, calm) = (0, TokioClock.monotonic());
     for tenant in &tenants_left {
-        tenant.settled().await;
-        TokioClock.sleep(Duration::from_millis(1100)).await;
-        late += tenant.settled().await;
+        loop {
+            TokioClock.sleep(Duration::from_millis(500)).await;
+            let now = tenant.settled().await;
+            if now == 0 || since(calm) > Duration::from_secs(75) {
+                late += now;
+                break;
+            }
+        }
     }
     let (calls, failed, wrong) = (&tally.calls, &tally.failed, &tally.wrong);
     let [calls, failed, wrong] = [calls, failed, wrong].map(|count| count.load(Ordering::SeqCst));
