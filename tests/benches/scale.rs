@@ -175,7 +175,7 @@ async fn registry(path: &Path, size: u64) {
     point("prompts in the registry", "memory, after all of this", unit, at, &[memory("VmRSS")]);
 }
 
-/// So many prompts of 1 KB, each under two keys less than an application has: by slug.
+/// So many prompts of 1 KB, each under one key.
 fn cached(entries: usize) {
     let scope = CacheScope::new("https://registry.example/v1", Some(&"po_key".into()));
     // With room: of a cache that is as large as what is put into it, some parts are full before others.
