@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use promptops_types::{ApiKey, NewKey, RateLimits, Scope, Secret, Timestamp, ValidationIssue};
 use sha2::{Digest, Sha256};
 
@@ -30,6 +31,12 @@ pub fn key_hash(text: &str) -> Option<KeyHash> {
     let (random, checksum) = rest.split_at_checked(RANDOM)?;
     let is_one = rest.len() == RANDOM + CHECKSUM && checksum_of(random) == checksum;
     is_one.then(|| Sha256::digest(text).into())
+}
+
+/// A hash that is written in hex.
+pub(crate) fn hash_from_hex(hex: &str) -> Result<KeyHash, &'static str> {
+    let bytes = HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok();
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or("a key's hash is not 64 hex digits")
 }
 
 /// Six characters of a SHA-256 over the random ones: a typing mistake asks no database.

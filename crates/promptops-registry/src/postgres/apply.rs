@@ -6,9 +6,10 @@ use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
 use super::connect::failed;
-use super::rows::{self, get, signed};
+use super::rows::get;
 use super::statement::{all, first, run};
 use super::{keys, list, read, search};
+use crate::store::columns::{Columns, signed};
 use crate::{
     Applied, AuditEntry, Change, Decision, Op, PromptState, RegistryError, StoreError,
     StoredVersion, Target, VersionContent,
@@ -209,7 +210,7 @@ pub(super) async fn add_version(
     if is_release {
         let row = first(transaction, LAST, &[&prompt]).await?;
         let last: Option<Version> = match &row {
-            Some(row) => rows::optional_text(row, 0)?,
+            Some(row) => row.optional_parsed(0)?,
             None => None,
         };
         if last.is_none_or(|last| last < *version) {
@@ -347,9 +348,8 @@ pub(super) async fn derive(transaction: &Transaction<'_>, prompt: i64) -> Result
          VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     let found = all(transaction, HIGHEST, &[&prompt]).await?;
     let Some(row) = found.first() else { return Ok(()) };
-    let (shown, is_release, body): (i64, bool, &str) = (get(row, 0)?, get(row, 1)?, get(row, 2)?);
-    let content: VersionContent =
-        serde_json::from_str(body).map_err(|error| rows::damaged(&error))?;
+    let (shown, is_release): (i64, bool) = (get(row, 0)?, get(row, 1)?);
+    let content: VersionContent = row.json(2)?;
     let (at, slug, project): (i64, &str, &str) = (get(row, 3)?, get(row, 4)?, get(row, 5)?);
     let folded = search::folded([slug, &content.name, &content.description]);
     let trigrams = search::vector(&folded);

@@ -1,69 +1,34 @@
 //! Keys, what is seen once, and receipts.
 
-use std::collections::BTreeSet;
-
 use deadpool_postgres::GenericClient;
 use promptops_types::Timestamp;
-use tokio_postgres::{Error, Row};
+use tokio_postgres::Error;
 
 use super::connect::failed;
-use super::rows::{damaged, get, optional_text, signed, timestamp};
 use super::statement::{Bound, all, first, run};
+use crate::keys::hash_from_hex;
+use crate::store::columns::signed;
+use crate::store::rows::{self, key_columns, receipt_columns};
 use crate::store::{CLEARED, RECEIPT_KEPT};
-use crate::{ApiKey, KeyHash, RateLimits, Receipt, Receipted, Scope, StoreError};
-
-/// The columns that [`read`] reads.
-macro_rules! columns {
-    () => {
-        "id, prefix, name, description, scopes, projects, per_minute, per_hour, per_day, \
-         created_at, created_by, expires_at, revoked_at"
-    };
-}
-
-pub(super) fn read(row: &Row) -> Result<ApiKey, StoreError> {
-    let scopes: &str = get(row, 4)?;
-    let scopes = scopes.split(',').map(str::parse).collect::<Result<BTreeSet<Scope>, String>>();
-    let projects: Option<&str> = get(row, 5)?;
-    let projects = projects.map(serde_json::from_str).transpose();
-    let limit = |at: usize| {
-        let limit: Option<i64> = get(row, at)?;
-        limit.map(|limit| u32::try_from(limit).map_err(|error| damaged(&error))).transpose()
-    };
-    let time = |at: usize| {
-        let micros: Option<i64> = get(row, at)?;
-        Ok::<_, StoreError>(micros.map(Timestamp::from_unix_micros))
-    };
-    Ok(ApiKey {
-        id: get(row, 0)?,
-        prefix: get(row, 1)?,
-        name: get(row, 2)?,
-        description: get(row, 3)?,
-        scopes: scopes.map_err(|error| damaged(&error))?,
-        projects: projects.map_err(|error| damaged(&error))?,
-        limits: RateLimits { per_minute: limit(6)?, per_hour: limit(7)?, per_day: limit(8)? },
-        created_at: timestamp(row, 9)?,
-        created_by: get(row, 10)?,
-        expires_at: time(11)?,
-        revoked_at: time(12)?,
-    })
-}
+use crate::{ApiKey, KeyHash, Receipt, Receipted, StoreError};
 
 pub(super) async fn key(
     client: &impl GenericClient,
     hash: &KeyHash,
 ) -> Result<Option<ApiKey>, StoreError> {
-    const KEY: &str = concat!("SELECT ", columns!(), " FROM promptops.api_keys WHERE hash = $1");
+    const KEY: &str =
+        concat!("SELECT ", key_columns!(), " FROM promptops.api_keys WHERE hash = $1");
     let row = first(client, KEY, &[&hash.as_slice()]).await.map_err(|error| failed(&error))?;
-    row.as_ref().map(read).transpose()
+    row.as_ref().map(rows::key).transpose()
 }
 
 pub(super) async fn key_by_id(
     client: &impl GenericClient,
     id: &str,
 ) -> Result<Option<ApiKey>, StoreError> {
-    const KEY: &str = concat!("SELECT ", columns!(), " FROM promptops.api_keys WHERE id = $1");
+    const KEY: &str = concat!("SELECT ", key_columns!(), " FROM promptops.api_keys WHERE id = $1");
     let row = first(client, KEY, &[&id]).await.map_err(|error| failed(&error))?;
-    row.as_ref().map(read).transpose()
+    row.as_ref().map(rows::key).transpose()
 }
 
 pub(super) async fn keys(
@@ -73,18 +38,18 @@ pub(super) async fn keys(
 ) -> Result<Vec<ApiKey>, StoreError> {
     const KEYS: &str = concat!(
         "SELECT ",
-        columns!(),
+        key_columns!(),
         " FROM promptops.api_keys WHERE created_at <= $1 AND (created_at < $1 OR id > $2) \
          ORDER BY created_at DESC, id LIMIT $3"
     );
     let (at, id) = after.map_or((i64::MAX, ""), |(at, id)| (at.unix_micros(), id));
     let found = all(client, KEYS, &[&at, &id, &signed(limit)]).await;
-    found.map_err(|error| failed(&error))?.iter().map(read).collect()
+    found.map_err(|error| failed(&error))?.iter().map(rows::key).collect()
 }
 
 /// All keys, each followed by its hash.
 pub(super) const ALL_WITH_HASH: &str =
-    concat!("SELECT ", columns!(), ", encode(hash, 'hex') FROM promptops.api_keys ORDER BY id");
+    concat!("SELECT ", key_columns!(), ", hash FROM promptops.api_keys ORDER BY id");
 
 /// Adds a key whose hash is in hex.
 pub(super) async fn add_with_hash(
@@ -92,13 +57,8 @@ pub(super) async fn add_with_hash(
     hash: &str,
     key: &ApiKey,
 ) -> Result<(), StoreError> {
-    const UNHEX: &str = "SELECT decode($1, 'hex')";
-    let row = first(client, UNHEX, &[&hash]).await.map_err(|error| failed(&error))?;
-    let bytes: Option<Vec<u8>> = row.as_ref().map(|row| get(row, 0)).transpose()?;
-    match bytes.as_deref().map(KeyHash::try_from) {
-        Some(Ok(hash)) => add(client, &hash, key).await,
-        _ => Err(StoreError::Other("a hash is not 64 hex digits".to_owned())),
-    }
+    let hash = hash_from_hex(hash).map_err(|error| StoreError::Other(error.to_owned()))?;
+    add(client, &hash, key).await
 }
 
 pub(super) async fn add(
@@ -168,26 +128,10 @@ pub(super) async fn receipt(
     client: &impl GenericClient,
     id: &[u8; 32],
 ) -> Result<Option<Receipted>, StoreError> {
-    const RECEIPT: &str = "SELECT fingerprint, at, prompt_id, version, status, etag, answer \
-         FROM promptops.receipts WHERE id = $1";
+    const RECEIPT: &str =
+        concat!("SELECT ", receipt_columns!(), " FROM promptops.receipts WHERE id = $1");
     let row = first(client, RECEIPT, &[&id.as_slice()]).await.map_err(|error| failed(&error))?;
-    let Some(row) = row else { return Ok(None) };
-    let status: Option<i64> = get(&row, 4)?;
-    let answer = match status {
-        Some(status) => {
-            let status = u16::try_from(status).map_err(|error| damaged(&error))?;
-            Some((status, get(&row, 5)?, get(&row, 6)?))
-        }
-        None => None,
-    };
-    let fingerprint: &[u8] = get(&row, 0)?;
-    Ok(Some(Receipted {
-        fingerprint: fingerprint.try_into().map_err(|error| damaged(&error))?,
-        at: timestamp(&row, 1)?,
-        prompt_id: get(&row, 2)?,
-        version: optional_text(&row, 3)?,
-        answer,
-    }))
+    row.as_ref().map(rows::receipted).transpose()
 }
 
 /// Keeps a receipt; fails where there is one of its id.

@@ -5,10 +5,11 @@ use promptops_types::{SortBy, SortOrder};
 use tokio_postgres::types::ToSql;
 
 use super::connect::failed;
-use super::read::within_budget;
-use super::rows::{self, VERSION, head_columns, signed, version_columns};
+use super::rows::{VERSION, head_columns, version_columns};
 use super::search;
-use super::statement::{Bound, all, first};
+use super::statement::{Bound, all, first, page};
+use crate::store::columns::{Columns, signed};
+use crate::store::rows;
 use crate::{ListPage, ListQuery, Module, NamedPrompt, Place, Project, SortValue, StoreError};
 use deadpool_postgres::GenericClient;
 
@@ -124,7 +125,7 @@ pub(super) async fn list(
         first(transaction, COUNT_ALL, &[&query.projects]).await
     };
     let total = total.map_err(|error| failed(&error))?;
-    let total = total.map_or(Ok(0), |row| rows::unsigned(&row, 0))?;
+    let total = total.map_or(Ok(0), |row| row.number(0))?;
     // One more than wanted tells whether there are more.
     let (limit, offset) = (signed(query.limit.saturating_add(1)), signed(query.offset));
     let mut bound = filter.to_vec();
@@ -136,18 +137,16 @@ pub(super) async fn list(
         bound.push(key);
     }
     let bound: Bound<'_> = &bound;
-    let found = all(transaction, statements.page(query), bound).await;
-    let found = found.map_err(|error| failed(&error))?;
-    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-    let (found, has_more) = within_budget(&found, VERSION + 1, limit)?;
+    let statement = statements.page(query);
+    let (found, has_more) = page(transaction, statement, bound, VERSION + 1, query.limit).await?;
     let mut prompts = Vec::with_capacity(found.len());
-    for row in found {
+    for row in &found {
         prompts.push((rows::head(row)?, rows::version(row, VERSION)?));
     }
     let next = match (found.last(), prompts.last()) {
         (Some(row), Some((head, shown))) if has_more => Some(Place {
             sorted_by: SortValue::of(query.sort_by, head, shown),
-            key: rows::unsigned(row, 7)?,
+            key: row.number(7)?,
         }),
         _ => None,
     };
@@ -184,21 +183,14 @@ pub(super) async fn similar(
     found
         .map_err(|error| failed(&error))?
         .iter()
-        .map(|row| Ok(NamedPrompt { slug: rows::get(row, 0)?, name: rows::get(row, 1)? }))
+        .map(|row| Ok(NamedPrompt { slug: row.string(0)?, name: row.string(1)? }))
         .collect()
 }
 
 pub(super) async fn projects(client: &impl GenericClient) -> Result<Vec<Project>, StoreError> {
     const PROJECTS: &str = "SELECT id, created_at, prompts FROM promptops.projects ORDER BY id";
     let found = all(client, PROJECTS, &[]).await.map_err(|error| failed(&error))?;
-    let project = |row| {
-        Ok(Project {
-            id: rows::get(row, 0)?,
-            created_at: rows::timestamp(row, 1)?,
-            prompts: rows::unsigned(row, 2)?,
-        })
-    };
-    found.iter().map(project).collect()
+    found.iter().map(rows::project).collect()
 }
 
 pub(super) async fn modules(
@@ -210,13 +202,5 @@ pub(super) async fn modules(
               WHERE p.project = m.project AND p.module = m.id) \
          FROM promptops.modules m WHERE m.project = $1 ORDER BY m.id";
     let found = all(client, MODULES, &[&project]).await.map_err(|error| failed(&error))?;
-    let module = |row| {
-        Ok(Module {
-            id: rows::get(row, 0)?,
-            project: rows::get(row, 1)?,
-            created_at: rows::timestamp(row, 2)?,
-            prompts: rows::unsigned(row, 3)?,
-        })
-    };
-    found.iter().map(module).collect()
+    found.iter().map(rows::module).collect()
 }

@@ -7,9 +7,10 @@ use promptops_types::{Label, LabelTarget, Version};
 use tokio_postgres::Row;
 
 use super::connect::failed;
-use super::rows::{self, VERSION, audit_columns, head_columns, signed, version_columns};
-use super::statement::{all, first};
-use crate::limits::MAX_PAGE_BYTES;
+use super::rows::{VERSION, get, head_columns, version_columns};
+use super::statement::{Bound, all, first, page};
+use crate::store::columns::{Columns, signed};
+use crate::store::rows::{self, audit_columns};
 use crate::{
     AuditEntry, AuditQuery, Located, Pick, PromptHead, Reference, StoreError, StoredVersion,
 };
@@ -82,8 +83,7 @@ fn parts(reference: &Reference) -> (Option<&str>, Option<&str>, Option<&str>) {
 fn located(row: Option<&Row>) -> Result<Located, StoreError> {
     let Some(row) = row else { return Ok(Located::NoPrompt) };
     let head = rows::head(row)?;
-    let found: Option<&str> = rows::get(row, VERSION)?;
-    Ok(match found {
+    Ok(match row.text(VERSION)? {
         Some(_) => Located::Version(Box::new((head, rows::version(row, VERSION)?))),
         None => Located::NoVersion(head),
     })
@@ -119,13 +119,13 @@ pub(super) async fn find(
 fn label(found: &[Row]) -> Result<Located, StoreError> {
     const TARGET: usize = VERSION + 8;
     let Some(row) = found.first() else { return Ok(Located::NoPrompt) };
-    if rows::weight(row, TARGET + 1)?.is_none() {
+    if row.integer(TARGET + 1)?.is_none() {
         return located(Some(row));
     }
     let mut weights: BTreeMap<Version, u32> = BTreeMap::new();
     for row in found {
-        if let Some(weight) = rows::weight(row, TARGET + 1)? {
-            weights.insert(rows::text(row, TARGET)?, weight);
+        if let Some(weight) = row.optional_number(TARGET + 1)? {
+            weights.insert(row.parsed(TARGET)?, weight);
         }
     }
     Ok(Located::Weights(rows::head(row)?, weights))
@@ -165,7 +165,7 @@ pub(super) async fn head(
     let (id, project, slug) = parts(reference);
     let statement = if is_locked { LOCK } else { HEAD };
     let row = first(client, statement, &[&id, &project, &slug]).await.map_err(|e| failed(&e))?;
-    row.map(|row| Ok((rows::head(&row)?, rows::get(&row, 7)?))).transpose()
+    row.map(|row| Ok((rows::head(&row)?, get(&row, 7)?))).transpose()
 }
 
 pub(super) async fn versions(
@@ -181,28 +181,9 @@ pub(super) async fn versions(
          WHERE p.id = $1 AND v.pk < $2 ORDER BY v.pk DESC LIMIT $3"
     );
     let before = before.map_or(i64::MAX, signed);
-    let found = all(client, VERSIONS, &[&prompt_id, &before, &signed(limit)]).await;
-    let found = found.map_err(|error| failed(&error))?;
-    let (found, _) = within_budget(&found, 1, found.len())?;
-    found.iter().map(|row| Ok((rows::unsigned(row, 7)?, rows::version(row, 0)?))).collect()
-}
-
-/// Rows up to so many and to the budget of a page, by the size of the text at a place; and whether there
-/// are more.
-pub(super) fn within_budget(
-    found: &[Row],
-    body: usize,
-    limit: usize,
-) -> Result<(&[Row], bool), StoreError> {
-    let mut bytes = 0;
-    for (at, row) in found.iter().enumerate() {
-        let text: &str = rows::get(row, body)?;
-        bytes += text.len();
-        if at == limit || (bytes > MAX_PAGE_BYTES && at > 0) {
-            return Ok((&found[..at], true));
-        }
-    }
-    Ok((found, false))
+    let bound: Bound<'_> = &[&prompt_id, &before, &signed(limit)];
+    let (found, _) = page(client, VERSIONS, bound, 1, limit).await?;
+    found.iter().map(|row| Ok((row.number(7)?, rows::version(row, 0)?))).collect()
 }
 
 pub(super) async fn numbers(
@@ -214,14 +195,19 @@ pub(super) async fn numbers(
          JOIN promptops.versions v ON v.prompt = p.pk \
          WHERE p.id = $1 ORDER BY v.sort_key DESC LIMIT $2";
     let found = all(client, NUMBERS, &[&prompt_id, &signed(limit)]).await;
-    found.map_err(|error| failed(&error))?.iter().map(|row| rows::text(row, 0)).collect()
+    found.map_err(|error| failed(&error))?.iter().map(|row| row.parsed(0)).collect()
 }
 
 pub(super) async fn labels(
     client: &impl GenericClient,
     prompt_id: &str,
 ) -> Result<Vec<Label>, StoreError> {
-    rows::labels(&all(client, LABELS, &[&prompt_id]).await.map_err(|error| failed(&error))?)
+    let found = all(client, LABELS, &[&prompt_id]).await.map_err(|error| failed(&error))?;
+    let mut labels = Vec::new();
+    for row in &found {
+        rows::push_label(&mut labels, row)?;
+    }
+    Ok(labels)
 }
 
 /// Before and after of the last move of a label.
@@ -233,7 +219,7 @@ pub(super) async fn last_move(
     const LAST: &str = "SELECT target_before, target_after FROM promptops.audit \
          WHERE prompt_id = $1 AND label = $2 ORDER BY seq DESC LIMIT 1";
     let row = first(client, LAST, &[&prompt_id, &label]).await.map_err(|error| failed(&error))?;
-    row.map(|row| Ok((rows::label_target(&row, 0)?, rows::label_target(&row, 1)?))).transpose()
+    row.map(|row| Ok((row.optional_json(0)?, row.optional_json(1)?))).transpose()
 }
 
 /// Lines of the audit trail after one, those of a condition.
@@ -282,5 +268,5 @@ pub(super) async fn audit(
 pub(super) async fn last_change(client: &impl GenericClient) -> Result<u64, StoreError> {
     const LAST: &str = "SELECT value FROM promptops.counters WHERE name = 'audit'";
     let row = first(client, LAST, &[]).await.map_err(|error| failed(&error))?;
-    row.map_or(Ok(0), |row| rows::unsigned(&row, 0))
+    row.map_or(Ok(0), |row| row.number(0))
 }

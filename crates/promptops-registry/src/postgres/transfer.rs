@@ -5,9 +5,11 @@ use tokio_postgres::Row;
 
 use super::apply::Failure;
 use super::connect::failed;
-use super::rows::{self, audit_columns, get, head_columns, signed, timestamp, version_columns};
+use super::rows::{get, head_columns, version_columns};
 use super::statement::{all, first, run};
 use super::{apply, keys, read};
+use crate::store::columns::{Columns, signed};
+use crate::store::rows::{self, audit_columns};
 use crate::{Each, PromptHead, Record, Records, RegistryError, StoreError, StoredVersion};
 
 /// Prompts, or lines of the trail, that are read at once.
@@ -37,10 +39,10 @@ pub(super) async fn export(
     each: Each<'_, Record>,
 ) -> Result<(), StoreError> {
     for row in many(transaction, PROJECTS).await? {
-        each(Record::Project { id: get(&row, 0)?, created_at: timestamp(&row, 1)? })?;
+        each(Record::Project { id: row.string(0)?, created_at: row.timestamp(1)? })?;
     }
     for row in many(transaction, MODULES).await? {
-        let (project, id, created_at) = (get(&row, 0)?, get(&row, 1)?, timestamp(&row, 2)?);
+        let (project, id, created_at) = (row.string(0)?, row.string(1)?, row.timestamp(2)?);
         each(Record::Module { project, id, created_at })?;
     }
     let mut last = String::new();
@@ -62,7 +64,7 @@ pub(super) async fn export(
         }
     }
     for row in many(transaction, keys::ALL_WITH_HASH).await? {
-        each(Record::Key { hash: get(&row, 13)?, key: Box::new(keys::read(&row)?) })?;
+        each(rows::key_record(&row)?)?;
     }
     Ok(())
 }

@@ -2,34 +2,14 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use promptops_types::Timestamp;
-use tokio_postgres::Row;
 
 use super::apply::Failure;
 use super::connect::failed;
-use super::rows::{damaged, get, signed, timestamp, unsigned};
 use super::statement::{Bound, all, first, run};
+use crate::store::columns::{Columns, signed};
+use crate::store::rows::{self, usage_columns};
 use crate::store::{BATCH_KEPT, CLEARED};
 use crate::{Each, StoreError, TopPrompt, Usage, UsageBatch, UsageQuery, UsageRow};
-
-/// The columns that [`usage_at`] reads.
-macro_rules! sums {
-    () => {
-        "requests, errors, cache_hits, input_tokens, output_tokens, micros, durations"
-    };
-}
-
-fn usage_at(row: &Row, at: usize) -> Result<Usage, StoreError> {
-    let durations: &str = get(row, at + 6)?;
-    Ok(Usage {
-        requests: unsigned(row, at)?,
-        errors: unsigned(row, at + 1)?,
-        cache_hits: unsigned(row, at + 2)?,
-        input_tokens: unsigned(row, at + 3)?,
-        output_tokens: unsigned(row, at + 4)?,
-        micros: unsigned(row, at + 5)?,
-        durations: serde_json::from_str(durations).map_err(|error| damaged(&error))?,
-    })
-}
 
 pub(super) async fn log(
     transaction: &Transaction<'_>,
@@ -57,12 +37,12 @@ pub(super) async fn log(
 async fn add(transaction: &Transaction<'_>, row: &UsageRow) -> Result<(), Failure> {
     const FIRST: &str = concat!(
         "INSERT INTO promptops.usage_hours (prompt, project, hour, operation, ",
-        sums!(),
+        usage_columns!(),
         ") VALUES ($1, $2, $3, $4, 0, 0, 0, 0, 0, 0, '{}') ON CONFLICT DO NOTHING"
     );
     const LOCK: &str = concat!(
         "SELECT ",
-        sums!(),
+        usage_columns!(),
         " FROM promptops.usage_hours WHERE prompt = $1 AND project = $2 AND hour = $3 \
          AND operation = $4 FOR UPDATE"
     );
@@ -73,7 +53,7 @@ async fn add(transaction: &Transaction<'_>, row: &UsageRow) -> Result<(), Failur
     let key: Bound<'_> = &[&row.prompt, &row.project, &hour, &row.operation];
     run(transaction, FIRST, key).await?;
     let found = first(transaction, LOCK, key).await?;
-    let mut usage = found.map_or(Ok(Usage::default()), |row| usage_at(&row, 0))?;
+    let mut usage = found.map_or(Ok(Usage::default()), |row| rows::usage(&row, 0))?;
     usage.add(&row.usage);
     let durations = serde_json::to_string(&usage.durations)
         .map_err(|error| StoreError::Other(error.to_string()))?;
@@ -95,7 +75,7 @@ pub(super) async fn read(
 ) -> Result<(), StoreError> {
     const READ: &str = concat!(
         "SELECT hour, project, prompt, operation, ",
-        sums!(),
+        usage_columns!(),
         " FROM promptops.usage_hours WHERE prompt = $1 AND hour >= $2 AND hour < $3 \
          AND ($4::text[] IS NULL OR project = ANY($4))"
     );
@@ -103,11 +83,11 @@ pub(super) async fn read(
     let found = all(client, READ, &[&query.prompt, &from, &to, &query.projects]).await;
     for row in &found.map_err(|error| failed(&error))? {
         each(UsageRow {
-            hour: timestamp(row, 0)?,
-            project: get(row, 1)?,
-            prompt: get(row, 2)?,
-            operation: get(row, 3)?,
-            usage: usage_at(row, 4)?,
+            hour: row.timestamp(0)?,
+            project: row.string(1)?,
+            prompt: row.string(2)?,
+            operation: row.string(3)?,
+            usage: rows::usage(row, 4)?,
         })?;
     }
     Ok(())
@@ -125,15 +105,7 @@ pub(super) async fn top(
          GROUP BY project, prompt ORDER BY 3 DESC, project, prompt LIMIT $4";
     let (from, to) = (query.from.unix_micros(), query.to.unix_micros());
     let found = all(client, TOP, &[&from, &to, &query.projects, &signed(limit)]).await;
-    let top = |row| {
-        Ok(TopPrompt {
-            project: get(row, 0)?,
-            prompt: get(row, 1)?,
-            requests: unsigned(row, 2)?,
-            errors: unsigned(row, 3)?,
-        })
-    };
-    found.map_err(|error| failed(&error))?.iter().map(top).collect()
+    found.map_err(|error| failed(&error))?.iter().map(rows::top_prompt).collect()
 }
 
 pub(super) async fn forget(

@@ -4,8 +4,9 @@ use promptops_types::{Label, LabelTarget, Timestamp, Version};
 use rusqlite::{Connection, params};
 
 use super::connection::failed;
-use super::rows::signed;
+use super::new_prompt::NewPrompt;
 use super::{keys, read};
+use crate::store::columns::signed;
 use crate::{
     Applied, AuditEntry, Decision, Op, PromptState, RegistryError, StoreError, StoredVersion,
     Target,
@@ -38,7 +39,7 @@ pub(super) fn change(
         revision = record(connection, None, entry).map_err(store)?;
     }
     if let [Op::CreatePrompt { id, project, slug, at }, Op::AddVersion(version)] = &change.ops[..] {
-        let new = NewRow { id, project, slug, at: *at, revision, version };
+        let new = NewPrompt { id, project, slug, at: *at, revision, version };
         new.insert(connection).map_err(store)?;
     } else {
         make_all(connection, prompt, &change.ops, revision)?;
@@ -52,7 +53,7 @@ pub(super) fn change(
 }
 
 /// Makes the steps one by one, then brings up to date what follows from them.
-fn make_all(
+pub(super) fn make_all(
     connection: &Connection,
     mut prompt: Option<i64>,
     ops: &[Op],
@@ -70,65 +71,6 @@ fn make_all(
         }
     }
     Ok(())
-}
-
-/// A prompt with its first version: all that is derived from it is known before, so it is written once.
-/// By steps it would be twice the statements, and most of the indexes' entries twice.
-struct NewRow<'c> {
-    id: &'c str,
-    project: &'c str,
-    slug: &'c str,
-    at: Timestamp,
-    revision: u64,
-    version: &'c StoredVersion,
-}
-
-impl NewRow<'_> {
-    fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let Self { id, project, slug, at, revision, version } = self;
-        let content = &version.content;
-        count_prompt(connection, project, *at)?;
-        let is_release = !version.version.is_prerelease();
-        let prompt = connection
-            .prepare_cached(
-                "INSERT INTO prompts (id, project, slug, created_at, revision, last_release, \
-                     version_count, name, module, updated_at) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
-            )?
-            .insert(params![
-                id,
-                project,
-                slug,
-                at.unix_micros(),
-                signed(*revision),
-                is_release.then(|| version.version.to_string()),
-                content.name,
-                content.module_id,
-                version.updated_at.unix_micros(),
-            ])?;
-        let key = insert_version(connection, prompt, version)?;
-        connection
-            .prepare_cached("UPDATE prompts SET latest = ?, shown = ? WHERE pk = ?")?
-            .execute(params![is_release.then_some(key), key, prompt])?;
-        let mut tag =
-            connection.prepare_cached("INSERT INTO prompt_tags (prompt, tag) VALUES (?, ?)")?;
-        for name in &content.tags {
-            tag.execute(params![prompt, name])?;
-        }
-        if let Some(module) = &content.module_id {
-            connection
-                .prepare_cached(
-                    "INSERT INTO modules (project, id, created_at) VALUES (?, ?, ?) \
-                     ON CONFLICT DO NOTHING",
-                )?
-                .execute(params![project, module, version.updated_at.unix_micros()])?;
-        }
-        connection
-            .prepare_cached(
-                "INSERT INTO prompt_search (rowid, slug, name, description) VALUES (?, ?, ?, ?)",
-            )?
-            .execute(params![prompt, slug, content.name, content.description])
-            .map(drop)
-    }
 }
 
 fn load(connection: &Connection, target: &Target) -> rusqlite::Result<(PromptState, Option<i64>)> {
@@ -192,7 +134,11 @@ pub(super) fn create(
 }
 
 /// One more prompt in its project, which may be new.
-fn count_prompt(connection: &Connection, project: &str, at: Timestamp) -> rusqlite::Result<()> {
+pub(super) fn count_prompt(
+    connection: &Connection,
+    project: &str,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO projects (id, created_at, prompts) VALUES (?, ?, 1) \
@@ -238,7 +184,7 @@ pub(super) fn add_version(
     raise_last_release(connection, prompt, &stored.version)
 }
 
-fn insert_version(
+pub(super) fn insert_version(
     connection: &Connection,
     prompt: i64,
     stored: &StoredVersion,
@@ -438,66 +384,4 @@ pub(super) fn derive(connection: &Connection, prompt: i64) -> rusqlite::Result<(
         connection.prepare_cached(step)?.execute([prompt])?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::VersionContent;
-    use crate::sqlite::connection::Place;
-
-    fn rows(connection: &Connection) -> Vec<String> {
-        let tables = ["projects", "modules", "prompts", "versions", "prompt_tags", "prompt_search"];
-        let mut rows = Vec::new();
-        for table in tables {
-            let mut all = connection.prepare(&["SELECT * FROM ", table].concat()).unwrap();
-            let width = all.column_count();
-            let mut found = all.query([]).unwrap();
-            while let Some(row) = found.next().unwrap() {
-                let values: Vec<rusqlite::types::Value> =
-                    (0..width).map(|at| row.get(at).unwrap()).collect();
-                rows.push(format!("{table}: {values:?}"));
-            }
-        }
-        rows
-    }
-
-    #[test]
-    fn a_new_prompt_is_what_its_steps_would_make_of_it() {
-        for number in ["1.0.0", "2.0.0-rc.1"] {
-            let at = Timestamp::from_unix_micros(17);
-            let version = StoredVersion {
-                version: number.parse().unwrap(),
-                content: VersionContent {
-                    name: "Refund".to_owned(),
-                    description: "What we answer".to_owned(),
-                    content: "Hello {{ name }}".to_owned(),
-                    tags: vec!["b".to_owned(), "a".to_owned()],
-                    module_id: Some("support".to_owned()),
-                    ..VersionContent::default()
-                },
-                digest: "d".to_owned(),
-                updated_at: Timestamp::from_unix_micros(18),
-                created_by: "test".to_owned(),
-                message: None,
-                labels: Vec::new(),
-            };
-            let whole = Place::Memory.open().unwrap();
-            let (id, project, slug) = ("id-1", "default", "refund");
-            let new = NewRow { id, project, slug, at, revision: 3, version: &version };
-            new.insert(&whole).unwrap();
-            let by_steps = Place::Memory.open().unwrap();
-            let ops = [
-                Op::CreatePrompt {
-                    id: id.to_owned(),
-                    project: project.to_owned(),
-                    slug: slug.to_owned(),
-                    at,
-                },
-                Op::AddVersion(Box::new(version)),
-            ];
-            make_all(&by_steps, None, &ops, 3).unwrap();
-            assert_eq!(rows(&whole), rows(&by_steps), "{number}");
-        }
-    }
 }

@@ -203,6 +203,17 @@ pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::DiskFull) => StoreError::Full(reason),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(reason),
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreError::Io(reason),
+        None if is_unreadable(error) => StoreError::Corrupt(reason),
         _ => StoreError::Other(reason),
     }
+}
+
+/// Whether a column does not hold what was written to it.
+fn is_unreadable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+    )
 }

@@ -1,60 +1,25 @@
 //! Keys, what is seen once, and receipts.
 
-use std::collections::BTreeSet;
-
 use promptops_types::Timestamp;
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::rows::{damaged, optional_text, signed, timestamp};
+use crate::keys::hash_from_hex;
+use crate::store::columns::signed;
+use crate::store::rows::{self, key_columns, receipt_columns};
 use crate::store::{CLEARED, RECEIPT_KEPT};
-use crate::{ApiKey, KeyHash, RateLimits, Receipt, Receipted, Scope};
-
-/// The columns that [`read`] reads.
-macro_rules! columns {
-    () => {
-        "id, prefix, name, description, scopes, projects, per_minute, per_hour, per_day, \
-         created_at, created_by, expires_at, revoked_at"
-    };
-}
-
-fn read(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
-    let scopes: String = row.get(4)?;
-    let scopes = scopes.split(',').map(str::parse).collect::<Result<BTreeSet<Scope>, String>>();
-    let projects: Option<String> = row.get(5)?;
-    let projects = projects.map(|text| serde_json::from_str(&text)).transpose();
-    let time = |at: usize| {
-        let micros: Option<i64> = row.get(at)?;
-        Ok::<_, rusqlite::Error>(micros.map(Timestamp::from_unix_micros))
-    };
-    Ok(ApiKey {
-        id: row.get(0)?,
-        prefix: row.get(1)?,
-        name: row.get(2)?,
-        description: row.get(3)?,
-        scopes: scopes.map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(4, Type::Text, error.into())
-        })?,
-        projects: projects.map_err(|error| damaged(5, error))?,
-        limits: RateLimits { per_minute: row.get(6)?, per_hour: row.get(7)?, per_day: row.get(8)? },
-        created_at: timestamp(row, 9)?,
-        created_by: row.get(10)?,
-        expires_at: time(11)?,
-        revoked_at: time(12)?,
-    })
-}
+use crate::{ApiKey, KeyHash, Receipt, Receipted};
 
 pub(super) fn key(connection: &Connection, hash: &KeyHash) -> rusqlite::Result<Option<ApiKey>> {
     connection
-        .prepare_cached(concat!("SELECT ", columns!(), " FROM api_keys WHERE hash = ?"))?
-        .query_row([hash.as_slice()], read)
+        .prepare_cached(concat!("SELECT ", key_columns!(), " FROM api_keys WHERE hash = ?"))?
+        .query_row([hash.as_slice()], |row| rows::key(row))
         .optional()
 }
 
 pub(super) fn key_by_id(connection: &Connection, id: &str) -> rusqlite::Result<Option<ApiKey>> {
     connection
-        .prepare_cached(concat!("SELECT ", columns!(), " FROM api_keys WHERE id = ?"))?
-        .query_row([id], read)
+        .prepare_cached(concat!("SELECT ", key_columns!(), " FROM api_keys WHERE id = ?"))?
+        .query_row([id], |row| rows::key(row))
         .optional()
 }
 
@@ -65,22 +30,20 @@ pub(super) fn keys(
 ) -> rusqlite::Result<Vec<ApiKey>> {
     const QUERY: &str = concat!(
         "SELECT ",
-        columns!(),
+        key_columns!(),
         " FROM api_keys WHERE created_at <= ?1 AND (created_at < ?1 OR id > ?2) \
          ORDER BY created_at DESC, id LIMIT ?3"
     );
     let (at, id) = after.map_or((i64::MAX, ""), |(at, id)| (at.unix_micros(), id));
-    connection.prepare_cached(QUERY)?.query_map(params![at, id, signed(limit)], read)?.collect()
+    connection
+        .prepare_cached(QUERY)?
+        .query_map(params![at, id, signed(limit)], |row| rows::key(row))?
+        .collect()
 }
 
 /// All keys with their hashes.
 pub(super) const ALL_WITH_HASH: &str =
-    concat!("SELECT ", columns!(), ", lower(hex(hash)) FROM api_keys ORDER BY id");
-
-/// A row of [`ALL_WITH_HASH`].
-pub(super) fn read_with_hash(row: &Row<'_>) -> rusqlite::Result<(String, ApiKey)> {
-    Ok((row.get(13)?, read(row)?))
-}
+    concat!("SELECT ", key_columns!(), ", hash FROM api_keys ORDER BY id");
 
 /// Adds a key whose hash is in hex.
 pub(super) fn add_with_hash(
@@ -88,12 +51,9 @@ pub(super) fn add_with_hash(
     hash: &str,
     key: &ApiKey,
 ) -> rusqlite::Result<()> {
-    let hash: Option<Vec<u8>> =
-        connection.query_row("SELECT unhex(?)", [hash], |row| row.get(0))?;
-    match hash.as_deref().map(KeyHash::try_from) {
-        Some(Ok(hash)) => add(connection, &hash, key),
-        _ => Err(rusqlite::Error::ToSqlConversionFailure("a hash is not 64 hex digits".into())),
-    }
+    let hash = hash_from_hex(hash)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    add(connection, &hash, key)
 }
 
 pub(super) fn add(connection: &Connection, hash: &KeyHash, key: &ApiKey) -> rusqlite::Result<()> {
@@ -158,24 +118,8 @@ pub(super) fn receipt(
     id: &[u8; 32],
 ) -> rusqlite::Result<Option<Receipted>> {
     connection
-        .prepare_cached(
-            "SELECT fingerprint, at, prompt_id, version, status, etag, answer FROM receipts \
-             WHERE id = ?",
-        )?
-        .query_row([id.as_slice()], |row| {
-            let status: Option<u16> = row.get(4)?;
-            let answer = match status {
-                Some(status) => Some((status, row.get(5)?, row.get(6)?)),
-                None => None,
-            };
-            Ok(Receipted {
-                fingerprint: row.get(0)?,
-                at: timestamp(row, 1)?,
-                prompt_id: row.get(2)?,
-                version: optional_text(row, 3)?,
-                answer,
-            })
-        })
+        .prepare_cached(concat!("SELECT ", receipt_columns!(), " FROM receipts WHERE id = ?"))?
+        .query_row([id.as_slice()], |row| rows::receipted(row))
         .optional()
 }
 

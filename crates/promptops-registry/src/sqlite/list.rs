@@ -5,7 +5,9 @@ use rusqlite::types::{ToSql, ToSqlOutput};
 use rusqlite::{Connection, named_params};
 
 use super::read::json_list;
-use super::rows::{self, head_and_version, signed};
+use super::rows::{head_and_version, within_budget};
+use crate::store::columns::{Columns, signed};
+use crate::store::rows;
 use crate::{ListPage, ListQuery, Module, NamedPrompt, Place, Project, SortValue};
 
 /// The scopes of a list: one project, which an index serves, or several, or all.
@@ -145,12 +147,10 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> rusqlite::Resu
             ":projects": projects, ":module": query.module, ":tags": tags, ":text": text,
         };
         let mut count = connection.prepare_cached(statements.count)?;
-        count.query_row(filter, |row| rows::unsigned(row, 0))?
+        count.query_row(filter, |row| row.number(0))?
     } else {
         // Counted as they come and go: counting a million takes longer than a page of them.
-        connection
-            .prepare_cached(COUNT_ALL)?
-            .query_row([&projects], |row| rows::unsigned(row, 0))?
+        connection.prepare_cached(COUNT_ALL)?.query_row([&projects], |row| row.number(0))?
     };
     let pages = statements.pages(query.sort_by, query.sort_order);
     // One more than wanted tells whether there are more.
@@ -173,7 +173,7 @@ pub(super) fn list(connection: &Connection, query: &ListQuery) -> rusqlite::Resu
             })?
         }
     };
-    let (found, has_more) = rows::within_budget(page, query.limit)?;
+    let (found, has_more) = within_budget(page, query.limit)?;
     let last = found.last().filter(|_| has_more);
     let next = last.map(|(head, shown, key)| Place {
         sorted_by: SortValue::of(query.sort_by, head, shown),
@@ -244,13 +244,7 @@ fn any_trigram(text: &str) -> Option<String> {
 pub(super) fn projects(connection: &Connection) -> rusqlite::Result<Vec<Project>> {
     connection
         .prepare_cached("SELECT id, created_at, prompts FROM projects ORDER BY id")?
-        .query_map([], |row| {
-            Ok(Project {
-                id: row.get(0)?,
-                created_at: rows::timestamp(row, 1)?,
-                prompts: rows::unsigned(row, 2)?,
-            })
-        })?
+        .query_map([], |row| rows::project(row))?
         .collect()
 }
 
@@ -261,13 +255,6 @@ pub(super) fn modules(connection: &Connection, project: &str) -> rusqlite::Resul
                  WHERE p.project = modules.project AND p.module = modules.id) \
              FROM modules WHERE project = ? ORDER BY id",
         )?
-        .query_map([project], |row| {
-            Ok(Module {
-                id: row.get(0)?,
-                project: row.get(1)?,
-                created_at: rows::timestamp(row, 2)?,
-                prompts: rows::unsigned(row, 3)?,
-            })
-        })?
+        .query_map([project], |row| rows::module(row))?
         .collect()
 }

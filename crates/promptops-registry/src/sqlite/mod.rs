@@ -9,6 +9,7 @@ mod backup;
 mod connection;
 mod keys;
 mod list;
+mod new_prompt;
 mod read;
 mod rows;
 mod transfer;

@@ -1,9 +1,11 @@
 //! Point reads: one prompt, its versions, labels and audit trail.
 
 use promptops_types::{Label, LabelTarget, Version};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, named_params, params};
 
-use super::rows::{self, VERSION_COLUMNS, audit_columns, head_and_version, signed};
+use super::rows::{VERSION, head_and_version, head_columns, within_budget};
+use crate::store::columns::{Columns, signed};
+use crate::store::rows::{self, audit_columns};
 use crate::{AuditEntry, AuditQuery, Located, Pick, PromptHead, Reference, StoredVersion};
 
 /// `prompts p` by reference: by id where `:id` is given, by project and slug otherwise. Two
@@ -38,11 +40,8 @@ const RANGE: &str = concat!(
     " ORDER BY v.sort_key DESC LIMIT 1"
 );
 const SHOWN: &str = select_version!("v.pk = p.shown");
-const HEAD: &str = concat!(
-    "SELECT p.id, p.project, p.slug, p.created_at, p.revision, p.last_release, p.version_count, \
-     p.pk FROM prompts p WHERE ",
-    by_reference!()
-);
+const HEAD: &str =
+    concat!("SELECT ", head_columns!(), ", p.pk FROM prompts p WHERE ", by_reference!());
 const LABELS: &str = "SELECT l.label, l.version, l.weight, l.updated_at, l.updated_by \
      FROM label_targets l JOIN prompts p ON p.pk = l.prompt \
      WHERE p.id = ? ORDER BY l.label, l.version";
@@ -72,7 +71,7 @@ fn parts(reference: &Reference) -> (Option<&str>, Option<&str>, Option<&str>) {
 }
 
 fn both(row: &Row<'_>) -> rusqlite::Result<(PromptHead, StoredVersion)> {
-    Ok((rows::head(row)?, rows::version(row, VERSION_COLUMNS)?))
+    Ok((rows::head(row)?, rows::version(row, VERSION)?))
 }
 
 pub(super) fn find(
@@ -103,9 +102,8 @@ pub(super) fn find(
                 return Ok(Located::NoPrompt);
             };
             let mut statement = connection.prepare_cached(ONE_LABEL)?;
-            let label_rows =
-                statement.query_map(params![head.id, name.as_str()], rows::label_row)?;
-            match rows::labels(label_rows)?.pop().map(|label| label.target) {
+            let rows = statement.query(params![head.id, name.as_str()])?;
+            match label_rows(rows)?.pop().map(|label| label.target) {
                 Some(LabelTarget::Version(version)) => exact(connection, reference, &version)?,
                 Some(LabelTarget::Weights(weights)) => return Ok(Located::Weights(head, weights)),
                 _ => None,
@@ -176,7 +174,7 @@ pub(super) fn versions(
     let mut statement = connection.prepare_cached(VERSIONS)?;
     let before = before.map_or(i64::MAX, signed);
     let found = statement.query(params![prompt_id, before, signed(limit)])?;
-    let (found, _) = rows::within_budget(found, limit)?;
+    let (found, _) = within_budget(found, limit)?;
     Ok(found.into_iter().map(|(_, version, key)| (key, version)).collect())
 }
 
@@ -191,13 +189,21 @@ pub(super) fn numbers(
             "SELECT v.version FROM prompts p JOIN versions v ON v.prompt = p.pk \
              WHERE p.id = ? ORDER BY v.sort_key DESC LIMIT ?",
         )?
-        .query_map(params![prompt_id, signed(limit)], |row| rows::text(row, 0))?
+        .query_map(params![prompt_id, signed(limit)], |row| row.parsed(0))?
         .collect()
 }
 
 pub(super) fn labels(connection: &Connection, prompt_id: &str) -> rusqlite::Result<Vec<Label>> {
     let mut statement = connection.prepare_cached(LABELS)?;
-    rows::labels(statement.query_map([prompt_id], rows::label_row)?)
+    label_rows(statement.query([prompt_id])?)
+}
+
+fn label_rows(mut found: Rows<'_>) -> rusqlite::Result<Vec<Label>> {
+    let mut labels = Vec::new();
+    while let Some(row) = found.next()? {
+        rows::push_label(&mut labels, row)?;
+    }
+    Ok(labels)
 }
 
 /// Before and after of the last move of a label.
@@ -211,9 +217,7 @@ pub(super) fn last_move(
             "SELECT target_before, target_after FROM audit \
              WHERE prompt_id = ? AND label = ? ORDER BY seq DESC LIMIT 1",
         )?
-        .query_row([prompt_id, label], |row| {
-            Ok((rows::label_target(row, 0)?, rows::label_target(row, 1)?))
-        })
+        .query_row([prompt_id, label], |row| Ok((row.optional_json(0)?, row.optional_json(1)?)))
         .optional()
 }
 
@@ -231,12 +235,12 @@ pub(super) fn audit(
         let params = named_params! {
             ":after": after, ":limit": limit, ":id": id, ":projects": projects
         };
-        return statement.query_map(params, rows::audit)?.collect();
+        return statement.query_map(params, |row| rows::audit(row))?.collect();
     }
     let Some(projects) = &query.projects else {
         let mut statement = connection.prepare_cached(audit_where!("TRUE"))?;
         let params = named_params! { ":after": after, ":limit": limit };
-        return statement.query_map(params, rows::audit)?.collect();
+        return statement.query_map(params, |row| rows::audit(row))?.collect();
     };
     // Each by its own index: a project in which nothing happens would otherwise be looked for among
     // everything that happens elsewhere.
@@ -244,7 +248,7 @@ pub(super) fn audit(
     let mut found: Vec<AuditEntry> = Vec::new();
     for project in projects {
         let params = named_params! { ":after": after, ":limit": limit, ":project": project };
-        for entry in statement.query_map(params, rows::audit)? {
+        for entry in statement.query_map(params, |row| rows::audit(row))? {
             found.push(entry?);
         }
     }
@@ -257,7 +261,7 @@ pub(super) fn audit(
 pub(super) fn last_change(connection: &Connection) -> rusqlite::Result<u64> {
     connection
         .prepare_cached("SELECT coalesce(max(seq), 0) FROM audit")?
-        .query_row([], |row| rows::unsigned(row, 0))
+        .query_row([], |row| row.number(0))
 }
 
 /// A list as one statement parameter, for `json_each`.

@@ -4,8 +4,10 @@ use promptops_types::LabelTarget;
 use rusqlite::{Connection, Row, params};
 
 use super::connection::failed;
-use super::rows::{self, VERSION_COLUMNS, audit_columns, head_and_version, signed};
+use super::rows::{VERSION, head_and_version, head_columns};
 use super::{apply, keys, read};
+use crate::store::columns::{Columns, signed};
+use crate::store::rows::{self, audit_columns};
 use crate::{PromptHead, Record, Records, StoreError, StoredVersion};
 
 /// What is exported beside the prompts.
@@ -23,23 +25,20 @@ pub(super) fn export(connection: &Connection, each: Sink<'_>) -> Result<(), Stor
     let told = |error: rusqlite::Error| failed(&error);
     let _snapshot = connection.unchecked_transaction().map_err(told)?;
     records(connection, PROJECTS, each, |row| {
-        Ok(Record::Project { id: row.get(0)?, created_at: rows::timestamp(row, 1)? })
+        Ok(Record::Project { id: row.string(0)?, created_at: row.timestamp(1)? })
     })?;
     records(connection, MODULES, each, |row| {
         Ok(Record::Module {
-            project: row.get(0)?,
-            id: row.get(1)?,
-            created_at: rows::timestamp(row, 2)?,
+            project: row.string(0)?,
+            id: row.string(1)?,
+            created_at: row.timestamp(2)?,
         })
     })?;
     prompts(connection, each)?;
     records(connection, AUDIT, each, |row| {
         Ok(Record::Audit { entry: Box::new(rows::audit(row)?) })
     })?;
-    records(connection, keys::ALL_WITH_HASH, each, |row| {
-        let (hash, key) = keys::read_with_hash(row)?;
-        Ok(Record::Key { hash, key: Box::new(key) })
-    })
+    records(connection, keys::ALL_WITH_HASH, each, |row| rows::key_record(row))
 }
 
 fn records(
@@ -59,8 +58,7 @@ fn records(
 
 /// Each prompt with its versions and labels.
 fn prompts(connection: &Connection, each: Sink<'_>) -> Result<(), StoreError> {
-    const HEADS: &str = "SELECT id, project, slug, created_at, revision, last_release, \
-         version_count, pk FROM prompts ORDER BY id";
+    const HEADS: &str = concat!("SELECT ", head_columns!(), ", p.pk FROM prompts p ORDER BY p.id");
     const VERSIONS: &str = concat!(
         "SELECT ",
         head_and_version!(),
@@ -77,7 +75,7 @@ fn prompts(connection: &Connection, each: Sink<'_>) -> Result<(), StoreError> {
         let mut versions = connection.prepare_cached(VERSIONS).map_err(told)?;
         let mut versions = versions.query([key]).map_err(told)?;
         while let Some(row) = versions.next().map_err(told)? {
-            let version = rows::version(row, VERSION_COLUMNS).map_err(told)?;
+            let version = rows::version(row, VERSION).map_err(told)?;
             // They are records of their own.
             let version = StoredVersion { labels: Vec::new(), ..version };
             each(Record::Version { version: Box::new(version) })?;

@@ -1,32 +1,13 @@
 //! What was used.
 
 use promptops_types::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::read::json_list;
-use super::rows::{damaged, signed, timestamp, unsigned};
+use crate::store::columns::{Columns, signed};
+use crate::store::rows::{self, usage_columns};
 use crate::store::{BATCH_KEPT, CLEARED};
-use crate::{StoreError, TopPrompt, Usage, UsageBatch, UsageQuery, UsageRow};
-
-/// The columns that [`usage_at`] reads.
-macro_rules! sums {
-    () => {
-        "requests, errors, cache_hits, input_tokens, output_tokens, micros, durations"
-    };
-}
-
-fn usage_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Usage> {
-    let durations = row.get_ref(at + 6)?.as_str()?;
-    Ok(Usage {
-        requests: unsigned(row, at)?,
-        errors: unsigned(row, at + 1)?,
-        cache_hits: unsigned(row, at + 2)?,
-        input_tokens: unsigned(row, at + 3)?,
-        output_tokens: unsigned(row, at + 4)?,
-        micros: unsigned(row, at + 5)?,
-        durations: serde_json::from_str(durations).map_err(|error| damaged(at + 6, error))?,
-    })
-}
+use crate::{StoreError, TopPrompt, UsageBatch, UsageQuery, UsageRow};
 
 pub(super) fn log(connection: &Connection, batch: &UsageBatch) -> rusqlite::Result<bool> {
     if let Some(id) = &batch.id {
@@ -57,10 +38,10 @@ fn add(connection: &Connection, row: &UsageRow) -> rusqlite::Result<()> {
     let mut usage = connection
         .prepare_cached(concat!(
             "SELECT ",
-            sums!(),
+            usage_columns!(),
             " FROM usage_hours WHERE prompt = ? AND project = ? AND hour = ? AND operation = ?"
         ))?
-        .query_row(key, |row| usage_at(row, 0))
+        .query_row(key, |row| rows::usage(row, 0))
         .optional()?
         .unwrap_or_default();
     usage.add(&row.usage);
@@ -69,7 +50,7 @@ fn add(connection: &Connection, row: &UsageRow) -> rusqlite::Result<()> {
     connection
         .prepare_cached(concat!(
             "INSERT OR REPLACE INTO usage_hours (prompt, project, hour, operation, ",
-            sums!(),
+            usage_columns!(),
             ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         ))?
         .execute(params![
@@ -95,23 +76,23 @@ pub(super) fn read(
 ) -> rusqlite::Result<Result<(), StoreError>> {
     let mut statement = connection.prepare_cached(concat!(
         "SELECT hour, project, prompt, operation, ",
-        sums!(),
+        usage_columns!(),
         " FROM usage_hours WHERE prompt = :prompt AND hour >= :from AND hour < :to \
          AND (:projects IS NULL OR project IN (SELECT value FROM json_each(:projects)))"
     ))?;
-    let mut rows = statement.query(named_params! {
+    let mut found = statement.query(named_params! {
         ":prompt": query.prompt,
         ":from": query.from.unix_micros(),
         ":to": query.to.unix_micros(),
         ":projects": query.projects.as_deref().map(json_list),
     })?;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = found.next()? {
         let told = each(UsageRow {
-            hour: timestamp(row, 0)?,
-            project: row.get(1)?,
-            prompt: row.get(2)?,
-            operation: row.get(3)?,
-            usage: usage_at(row, 4)?,
+            hour: row.timestamp(0)?,
+            project: row.string(1)?,
+            prompt: row.string(2)?,
+            operation: row.string(3)?,
+            usage: rows::usage(row, 4)?,
         });
         if told.is_err() {
             return Ok(told);
@@ -139,14 +120,7 @@ pub(super) fn top(
                 ":projects": query.projects.as_deref().map(json_list),
                 ":limit": signed(limit),
             },
-            |row| {
-                Ok(TopPrompt {
-                    project: row.get(0)?,
-                    prompt: row.get(1)?,
-                    requests: unsigned(row, 2)?,
-                    errors: unsigned(row, 3)?,
-                })
-            },
+            |row| rows::top_prompt(row),
         )?
         .collect()
 }

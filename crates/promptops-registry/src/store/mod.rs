@@ -4,12 +4,14 @@
 //! function from what is stored to what shall be. A store loads the state, asks the decision, and
 //! makes the change, all in one transaction; so two writers never decide on the same state.
 
+pub(crate) mod columns;
 #[cfg(feature = "test-util")]
 pub mod contract;
 mod error;
 mod handle;
 mod record;
 mod records;
+pub(crate) mod rows;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -119,3 +119,25 @@ pub(super) async fn pages_go_on_from_a_place(store: &SharedStore) {
     let second = slugs(&store.list(&second).await.unwrap());
     assert!(!second.iter().any(|slug| slugs(&first).contains(slug)), "a place stays where it is");
 }
+
+/// Whatever is left out, the store answers what is asked next.
+pub(super) async fn a_page_holds_what_it_may(store: &SharedStore) {
+    let third = VersionContent { content: "x".repeat(3 << 20), ..named("third") };
+    let whole = VersionContent { content: "x".repeat(9 << 20), ..named("whole") };
+    for (micros, slug) in (1..).zip(["a", "b", "c"]) {
+        apply(store, slug, vec![create(slug, micros), put("1.0.0", third.clone())]).await.unwrap();
+    }
+    let all = ListQuery { limit: 3, ..ListQuery::default() };
+    let page = store.list(&all).await.unwrap();
+    assert_eq!((page.prompts.len(), page.total, page.next.is_some()), (2, 3, true));
+    let rest = ListQuery { after: page.next, ..all };
+    let rest = store.list(&rest).await.unwrap();
+    assert_eq!((rest.prompts.len(), rest.next), (1, None));
+
+    let more = vec![put("1.1.0", third.clone()), put("1.2.0", third), put("1.3.0", whole)];
+    apply(store, "a", more).await.unwrap();
+    let newest = store.versions("id of a", None, 9).await.unwrap();
+    assert_eq!(newest.len(), 1, "one is given, however large");
+    let older = store.versions("id of a", Some(newest[0].0), 9).await.unwrap();
+    assert_eq!(older.len(), 2);
+}

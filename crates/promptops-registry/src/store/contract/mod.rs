@@ -44,6 +44,7 @@ where
     keys::sees_a_token_once(&open().await).await;
     changes::keeps_a_receipt_with_the_change(&open().await).await;
     lists::pages_go_on_from_a_place(&open().await).await;
+    lists::a_page_holds_what_it_may(&open().await).await;
     audit::the_trail_of_some_projects_is_in_order(&open().await).await;
     usage::counts_what_was_used_once(&open().await).await;
     transfer::moves_whole_to_another_store(&open().await, &open().await).await;
