@@ -140,7 +140,7 @@ async fn rate(address: SocketAddr, key: &Arc<str>) -> f64 {
 }
 
 async fn served() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let registry = Registry::open(folder.path().join("prompts.db")).unwrap();
     let access = Access::full("bench");
     registry.create(&access, None, new_prompt("Greeting")).await.unwrap();
@@ -180,7 +180,7 @@ async fn served() {
 }
 
 async fn embedded() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = folder.path().join("prompts.db");
     let registry = Registry::open(&path).unwrap();
     let access = Access::full("bench");
@@ -234,7 +234,7 @@ fn futures_block<F: IntoFuture>(call: F) -> F::Output {
 }
 
 async fn published() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let registry = Registry::open(folder.path().join("prompts.db")).unwrap();
     let connection = Connection::open(folder.path().join("raw.db")).unwrap();
     connection

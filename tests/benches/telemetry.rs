@@ -17,7 +17,7 @@ use promptops_client::{
 use promptops_telemetry::Sampler;
 
 use crate::row::{Target, compare, fact, median};
-use crate::timed::{each, now, of_many, seconds_since};
+use crate::timed::{count, each, now, of_many, seconds_since};
 
 const ROUNDS: usize = 25;
 const CALLS: usize = 200_000;
@@ -29,17 +29,18 @@ fn main() {
     // As calls are: in a runtime. What sends events never gets to run, and the oldest make room.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _in_it = runtime.enter();
-    let (off, out, on) = (hitting(0.0), hitting(HARDLY_EVER), hitting(1.0));
-    let [mut off_ns, mut out_ns, mut on_ns, mut push_ns] = [const { Vec::new() }; 4];
-    let [mut record_ns, mut draw_ns] = [const { Vec::new() }; 2];
+    let clients = [None, Some(0.0), Some(HARDLY_EVER), Some(1.0)].map(hitting);
+    let mut hits_ns = [const { Vec::new() }; 4];
+    let [mut push_ns, mut record_ns, mut draw_ns] = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
         push_ns.push(push());
         record_ns.push(record());
-        off_ns.push(hits(&off));
-        out_ns.push(hits(&out));
-        on_ns.push(hits(&on));
+        for (taken, one) in hits_ns.iter_mut().zip(hits(&clients)) {
+            taken.push(one);
+        }
         draw_ns.push(draws());
     }
+    let [without_ns, off_ns, out_ns, on_ns] = hits_ns;
     let against = |theirs| ("ArrayQueue, an event pushed", theirs);
     let recorded: Vec<f64> = on_ns.iter().zip(&off_ns).map(|(on, off)| on - off).collect();
     let most = Some(Target::AtMost(2.0));
@@ -48,8 +49,10 @@ fn main() {
     let peer = ("a hit with telemetry off", &off_ns[..]);
     let most = Some(Target::AtMost(1.2));
     compare("a hit that is sampled out", peer, (&out_ns, "ns"), most);
+    let peer = ("a client without telemetry", &without_ns[..]);
+    compare("a hit with telemetry off, at a rate of 0", peer, (&off_ns, "ns"), None);
     let off = median(draw_ns);
-    let what = "the question whether it is off";
+    let what = "telemetry off: what a call asks instead, alone";
     fact(what, "", &format!("{off:.2} ns"), "at most 2 ns", off <= 2.0);
 }
 
@@ -70,15 +73,17 @@ impl TelemetryExporter for Nowhere {
     }
 }
 
-/// A client with a prompt in its cache.
-fn hitting(rate: f64) -> PromptOpsClient {
-    let telemetry = TelemetryConfig::default().sample_rate(rate);
-    let client = PromptOpsClient::builder()
-        .base_url("sqlite::memory:")
-        .telemetry_sink(Batcher::new(&telemetry, Nowhere))
-        .telemetry(telemetry)
-        .build()
-        .unwrap();
+/// A client with a prompt in its cache; its telemetry at a rate, or not at all.
+fn hitting(rate: Option<f64>) -> PromptOpsClient {
+    let builder = PromptOpsClient::builder().base_url("sqlite::memory:");
+    let builder = match rate {
+        Some(rate) => {
+            let telemetry = TelemetryConfig::default().sample_rate(rate);
+            builder.telemetry_sink(Batcher::new(&telemetry, Nowhere)).telemetry(telemetry)
+        }
+        None => builder.telemetry(TelemetryConfig::disabled()),
+    };
+    let client = builder.build().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Another one: it can be waited for here.
     let filling = client.clone();
@@ -93,12 +98,20 @@ async fn fill(client: &PromptOpsClient) {
     client.flush_telemetry().await.unwrap();
 }
 
-fn hits(client: &PromptOpsClient) -> f64 {
+/// Nanoseconds of a hit of each, by turns of few: what slows the machine down slows all of them down.
+fn hits<const N: usize>(clients: &[PromptOpsClient; N]) -> [f64; N] {
+    const TURN: usize = 1_000;
     let mut context = Context::from_waker(Waker::noop());
-    each(CALLS, |_| {
-        let hit = pin!(client.get_prompt("greeting").into_future());
-        assert!(matches!(black_box(hit.poll(&mut context)), Poll::Ready(Ok(_))));
-    })
+    let mut taken = [0.0; N];
+    for _ in 0..CALLS / TURN {
+        for (client, taken) in clients.iter().zip(&mut taken) {
+            *taken += each(TURN, |_| {
+                let hit = pin!(client.get_prompt("greeting").into_future());
+                assert!(matches!(black_box(hit.poll(&mut context)), Poll::Ready(Ok(_))));
+            });
+        }
+    }
+    taken.map(|sum| sum / count(CALLS / TURN))
 }
 
 /// Nanoseconds of one of as many as a queue holds, with what is made ready before not counted.

@@ -3,13 +3,15 @@
 mod measured;
 mod plot;
 
-use std::fs;
+use std::{env, fs};
 
 use crate::command::{CommandLine, cargo};
 use crate::{Outcome, chapter, machine, programs, wheel};
 use measured::{Comparison, Curve, Fact, Measured, short};
 
 const CHAPTER: &str = "docs/src/benchmarks.md";
+/// Names the one part of a benchmark that is to run: for a profiler, which runs it by itself.
+const ONE_PART: &str = "PROMPTOPS_BENCH";
 /// Beside the chapter.
 const PLOTS: &str = "docs/src/plots";
 
@@ -28,7 +30,7 @@ const SUBJECTS: [Subject; 7] = [
     Subject {
         name: "cache",
         title: "A cached get",
-        lines: || programs::require().map(|()| vec![bench("cache"), bench("redis")]),
+        lines: || programs::REDIS.require().map(|()| vec![bench("cache"), bench("redis")]),
         packages: &["lru", "parking_lot", "quick_cache", "moka", "deadpool-redis", "redis"],
     },
     Subject {
@@ -91,6 +93,11 @@ fn bench(name: &str) -> CommandLine {
 impl Subject {
     /// Runs its benchmarks, and writes its part of the chapter and its plot.
     pub(crate) fn measure(&self) -> Outcome {
+        if env::var_os(ONE_PART).is_some() {
+            return Err(format!(
+                "{ONE_PART} is set: a part alone would stand for all in {CHAPTER}. Unset it"
+            ));
+        }
         let mut measured = Measured::default();
         for line in (self.lines)()? {
             let mut broken = Vec::new();
