@@ -95,6 +95,10 @@ impl Transport for Registry {
                 return Err(TransportError::new(kind, "nobody is there"));
             }
             2 => std::future::pending().await,
+            3 => {
+                self.fail(0);
+                panic!("a transport that panics once");
+            }
             status => {
                 let response = Response::builder().status(u16::try_from(status).unwrap());
                 return Ok(response.body(Bytes::new()).unwrap());

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::command::cargo;
+use crate::lint::Denied;
 use crate::programs::{POSTGRES, PYTHON, Program, REDIS, STRACE};
 use crate::table::{Row, Table};
-use crate::{Outcome, chapter, lint, machine, programs, read, wheel};
+use crate::{Outcome, chapter, lint, machine, programs, read, test, wheel};
 
-/// Rows of the table of faults and attacks.
+/// Rows of the table of faults and attacks, and the one of everything at once.
 const ROWS: std::ops::RangeInclusive<u32> = 1..=40;
+const SOAK: &str = "soak";
 
 const COLUMNS: &[&str] = &["#", "fault or attack", "promised", "measured", "seed", "verdict"];
 
@@ -19,11 +21,11 @@ const LINE: &str =
 const CHAPTER: &str = "docs/src/reliability.md";
 
 /// What a row cannot run without.
-const NEEDS: [(&Program, &[u32]); 4] = [
-    (&REDIS, &[12, 17, 37]),
-    (&POSTGRES, &[3, 8, 37, 39]),
-    (&STRACE, &[7, 33]),
-    (&PYTHON, &[36, 38]),
+const NEEDS: [(&Program, &[&str]); 4] = [
+    (&REDIS, &["12", "17", "37", SOAK]),
+    (&POSTGRES, &["3", "8", "37", "39"]),
+    (&STRACE, &["7", "33"]),
+    (&PYTHON, &["36", "38"]),
 ];
 
 /// How the command was called.
@@ -54,37 +56,44 @@ impl Options {
 struct Missing {
     name: &'static str,
     /// What cannot run without it.
-    rows: &'static [u32],
+    rows: &'static [&'static str],
     /// How to install it.
     help: String,
 }
 
 pub(crate) fn run(options: Options) -> Outcome {
     let missing = missing();
-    let skipped: BTreeSet<u32> = missing.iter().flat_map(|program| program.rows).copied().collect();
-    if missing.is_empty() {
+    let skipped: BTreeSet<&str> =
+        missing.iter().flat_map(|program| program.rows).copied().collect();
+    if !skipped.contains("36") {
         programs::packages()?;
     }
     cargo("build --release -p promptops-cli").run()?;
     let mut table = Table::new(COLUMNS);
-    let skips = skipped.iter().flat_map(|row| ["--skip".to_owned(), format!("::row_{row}_")]);
+    let skips = skipped.iter().flat_map(|row| ["--skip".to_owned(), name_of_tests(row)]);
     let line = cargo(LINE)
         .arguments(skips)
         .env("PROMPTOPS_FAULTS", if options.is_long { "long" } else { "table" });
     let mut outcome = table.run(line);
-    if !skipped.contains(&38) {
+    if !skipped.contains("38") {
         outcome = wheel::forks().and_then(|forks| table.run(forks)).and(outcome);
     }
+    outcome = vectors(&mut table).and(outcome);
     outcome = dependencies(&mut table).and(outcome);
-    let without: Vec<u32> = ROWS.filter(|row| !table.has(&row.to_string())).collect();
+    for name in table.failed().clone() {
+        let (row, why) = (row_of_test(&name), format!("`{name}` failed"));
+        table.add(Row::from([row, "", "", &why, "", "**failed**"]));
+    }
+    let all = ROWS.map(|row| row.to_string()).chain([SOAK.to_owned()]);
+    let without: Vec<String> = all.filter(|row| !table.has(row)).collect();
     for row in &without {
-        let program = missing.iter().find(|program| program.rows.contains(row));
+        let program = missing.iter().find(|program| program.rows.contains(&row.as_str()));
         let why = match program {
             Some(program) => format!("not run: no {}", program.name),
-            None if *row == 40 => "not run: no cargo-deny".to_owned(),
-            None => "not run: its test failed".to_owned(),
+            None if row == "40" => "not run: no cargo-deny".to_owned(),
+            None => "not run: the tests ended before it".to_owned(),
         };
-        table.add(Row::from([&row.to_string(), "", "", &why, "", "**not run**"]));
+        table.add(Row::from([row, "", "", &why, "", "**not run**"]));
     }
     table.sort();
     let text = table.markdown();
@@ -96,28 +105,56 @@ pub(crate) fn run(options: Options) -> Outcome {
     if without.is_empty() || options.may_miss {
         return Ok(());
     }
-    let rows: Vec<String> = without.iter().map(ToString::to_string).collect();
     let help: Vec<&str> = missing.iter().map(|program| program.help.as_str()).collect();
     Err(format!(
         "rows that did not run: {}. Give --allow-missing to do without.\n{}",
-        rows.join(", "),
+        without.join(", "),
         help.join("\n")
     ))
+}
+
+/// What the names of a row's tests have in them.
+fn name_of_tests(row: &str) -> String {
+    if row == SOAK { format!("::{SOAK}_") } else { format!("::row_{row}_") }
+}
+
+/// The row of a test's name.
+fn row_of_test(name: &str) -> &str {
+    let number = name.split_once("::row_").and_then(|(_, rest)| rest.split('_').next());
+    number.unwrap_or(SOAK)
+}
+
+/// Row 4, by programs that share nothing with ours.
+fn vectors(table: &mut Table) -> Outcome {
+    let told = match test::signature_vectors() {
+        Some(line) => line.output()?,
+        None => "not checked: no openssl or no Python".to_owned(),
+    };
+    let verdict = if told.contains("agree with") { "met" } else { "**not run**" };
+    let promised = "50 vectors agreed by Rust, Python's hmac and openssl";
+    table.add(Row::from(["4", "signatures, computed again", promised, told.trim(), "", verdict]));
+    Ok(())
 }
 
 /// Row 40: what `deny.toml` demands, and that no crate but the Python package may say `unsafe`.
 fn dependencies(table: &mut Table) -> Outcome {
     const PROMISED: &str = "cargo-deny clean; unsafe forbidden in our crates";
-    let Some(checked) = lint::deny()? else {
-        return Ok(());
+    let denied = match lint::deny() {
+        Ok(Some(denied)) => denied,
+        Ok(None) => return Ok(()),
+        Err(error) => {
+            let why = "cargo deny refuses what is there; run it to read why";
+            table.add(Row::from(["40", "bad dependency", PROMISED, why, "", "**missed**"]));
+            return Err(error);
+        }
     };
     let manifest = read("Cargo.toml")?;
     let is_forbidden = manifest.contains("unsafe_code = \"forbid\"");
     let own: BTreeSet<String> = own_lints("crates")?;
     let is_met = is_forbidden && own.iter().eq(["promptops-python"]);
     let own = own.into_iter().collect::<Vec<_>>().join(", ");
-    let measured = format!("{checked}; unsafe only where it is listed: {own}");
-    let verdict = if is_met { "met" } else { "**missed**" };
+    let measured = format!("{}; unsafe only where it is listed: {own}", denied.told());
+    let verdict = if is_met && denied == Denied::All { "met" } else { "**missed**" };
     table.add(Row::from(["40", "bad dependency", PROMISED, &measured, "", verdict]));
     if is_met { Ok(()) } else { Err(format!("row 40: unsafe is not forbidden in {own}")) }
 }
@@ -145,7 +182,7 @@ fn missing() -> Vec<Missing> {
 
 #[cfg(test)]
 mod tests {
-    use super::{NEEDS, Options, ROWS, own_lints};
+    use super::{NEEDS, Options, ROWS, SOAK, name_of_tests, own_lints, row_of_test};
 
     #[test]
     fn options_come_in_any_order_and_others_are_refused() {
@@ -157,7 +194,16 @@ mod tests {
 
     #[test]
     fn what_rows_need_is_about_rows_there_are() {
-        assert!(NEEDS.iter().flat_map(|(_, rows)| *rows).all(|row| ROWS.contains(row)));
+        let is_row = |row: &&str| *row == SOAK || row.parse().is_ok_and(|row| ROWS.contains(&row));
+        assert!(NEEDS.iter().flat_map(|(_, rows)| *rows).all(is_row));
+    }
+
+    #[test]
+    fn a_test_has_the_name_of_its_row() {
+        assert!("faults::redis::row_12_redis_fails".contains(&name_of_tests("12")));
+        assert_eq!(row_of_test("faults::redis::row_12_redis_fails"), "12");
+        assert!("faults::soak::soak_no_answer_is_wrong".contains(&name_of_tests(SOAK)));
+        assert_eq!(row_of_test("faults::soak::soak_no_answer_is_wrong"), SOAK);
     }
 
     #[test]

@@ -25,6 +25,17 @@ pub(crate) fn run(seconds: u32) -> Outcome {
     ))
 }
 
+/// Words that a target's input is made of.
+fn dictionary(target: &str) -> Option<&'static str> {
+    Some(match target {
+        "simple_template" | "jinja_template" => "templates",
+        "prompt_file" | "foreign_prompt" => "prompts",
+        "query_string" | "cursor" | "signature" => "requests",
+        "error_body" | "retry_after" => "answers",
+        _ => return None,
+    })
+}
+
 fn fuzz(target: &str, seconds: u32) -> Outcome {
     let found = format!("{FOUND}/{target}");
     fs::create_dir_all(&found).map_err(|error| format!("cannot make {found}: {error}"))?;
@@ -33,7 +44,8 @@ fn fuzz(target: &str, seconds: u32) -> Outcome {
     );
     let limits =
         format!("-max_total_time={seconds} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1");
-    cargo(&format!("{run} {limits}")).run()
+    let words = dictionary(target).map(|name| format!("-dict={FOLDER}/dictionaries/{name}.dict"));
+    cargo(&format!("{run} {limits}")).arguments(words).run()
 }
 
 /// The names of the targets, as their manifest has them.
@@ -58,12 +70,24 @@ fn require() -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::named;
+    use super::{FOLDER, MANIFEST, dictionary, named};
+    use crate::read;
 
     #[test]
     fn the_manifest_names_the_targets() {
         let manifest = "[package]\nname = \"fuzz\"\n\n[[bin]]\nname = \"cursor\"\npath = \"c.rs\"\n\n\
                         [[bin]]\nname = \"signature\"\n";
         assert_eq!(named(manifest), ["cursor", "signature"]);
+    }
+
+    #[test]
+    fn dictionaries_are_there() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let targets = named(&read(format!("{root}/{MANIFEST}")).unwrap());
+        let dictionaries: Vec<_> = targets.iter().filter_map(|name| dictionary(name)).collect();
+        assert_eq!(dictionaries.len(), targets.len() - 1, "all but `cache_value`");
+        for name in dictionaries {
+            assert!(read(format!("{root}/{FOLDER}/dictionaries/{name}.dict")).is_ok(), "{name}");
+        }
     }
 }

@@ -19,15 +19,33 @@ pub(crate) fn run() -> Outcome {
 /// What `deny.toml` demands of dependencies: says what was checked, or nothing where cargo-deny is not
 /// installed. The advisory database lives outside the package registry; where it cannot be fetched,
 /// the rest is checked and the gap is told.
-pub(crate) fn deny() -> Result<Option<&'static str>, String> {
+pub(crate) fn deny() -> Result<Option<Denied>, String> {
     if !cargo("deny --version").works() {
         return Ok(None);
     }
     cargo("deny --log-level error check bans licenses sources").run()?;
     if cargo("deny fetch db").works() {
         cargo("deny check advisories").run()?;
-        return Ok(Some("bans, licences, sources and advisories clean"));
+        return Ok(Some(Denied::All));
     }
     println!("not checked: advisories, since their database cannot be fetched from here");
-    Ok(Some("bans, licences and sources clean, advisories not to be fetched"))
+    Ok(Some(Denied::NotAdvisories))
+}
+
+/// What was checked of dependencies, and is clean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Denied {
+    All,
+    NotAdvisories,
+}
+
+impl Denied {
+    pub(crate) fn told(self) -> &'static str {
+        match self {
+            Self::All => "bans, licences, sources and advisories clean",
+            Self::NotAdvisories => {
+                "bans, licences and sources clean; advisories not checked: they cannot be fetched here"
+            }
+        }
+    }
 }

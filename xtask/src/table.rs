@@ -1,5 +1,7 @@
 //! Tables made of what tests print: lines of fields after the word `row`.
 
+use std::collections::BTreeSet;
+
 use crate::Outcome;
 use crate::command::CommandLine;
 
@@ -16,11 +18,13 @@ impl<const N: usize> From<[&str; N]> for Row {
 pub(crate) struct Table {
     columns: &'static [&'static str],
     rows: Vec<Row>,
+    /// Tests that failed.
+    failed: BTreeSet<String>,
 }
 
 impl Table {
     pub(crate) fn new(columns: &'static [&'static str]) -> Self {
-        Self { columns, rows: Vec::new() }
+        Self { columns, rows: Vec::new(), failed: BTreeSet::new() }
     }
 
     /// Runs a line, shows its rows as they come, and keeps them.
@@ -35,6 +39,9 @@ impl Table {
                     field => field.to_owned(),
                 });
                 self.add(Row(fields.collect()));
+            } else if let Some(name) = text.strip_prefix("    ").filter(|name| is_test(name)) {
+                // The end of a run lists them.
+                self.failed.insert(name.to_owned());
             }
         })
     }
@@ -55,6 +62,11 @@ impl Table {
         self.rows.iter().any(|Row(fields)| fields[0] == first)
     }
 
+    /// Names of tests that failed: their rows are not among ours, or not all of them.
+    pub(crate) fn failed(&self) -> &BTreeSet<String> {
+        &self.failed
+    }
+
     /// The table in Markdown, and how many of its figures were missed.
     pub(crate) fn markdown(&self) -> String {
         let mut text = line(self.columns.iter().copied());
@@ -67,9 +79,20 @@ impl Table {
                 self.rows.iter().filter(|Row(fields)| fields.last().is_some_and(|v| v == verdict));
             rows.count()
         };
-        let (rows, missed, not_run) = (self.rows.len(), with("**missed**"), with("**not run**"));
-        text + &format!("\n{rows} rows, {missed} of them missed, {not_run} not run.\n")
+        let [missed, failed, not_run] = ["**missed**", "**failed**", "**not run**"].map(with);
+        let rows = self.rows.len();
+        text + &format!(
+            "\n{rows} rows, {missed} of them missed, {failed} failed, {not_run} not run.\n"
+        )
     }
+}
+
+/// Whether a text is the path of a test, and nothing more.
+fn is_test(text: &str) -> bool {
+    let is_name = |part: &str| {
+        !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+    };
+    text.contains("::") && text.split("::").all(is_name)
 }
 
 fn line<'f>(fields: impl Iterator<Item = &'f str>) -> String {
@@ -83,17 +106,18 @@ mod tests {
 
     #[test]
     fn rows_are_found_among_other_output() {
-        let text =
-            "running\nrow\t15\ta\tmet\ntest it::b ... row\t3\tc\tmissed\nthis row\tis none\n";
+        let text = "running\nrow\t15\ta\tmet\ntest it::b ... row\t3\tc\tmissed\nthis row\tis none\n\
+                    failures:\n    it::row_4_d\n    it::fails, they say\n";
         let mut table = Table::new(&["#", "what", ""]);
         table.run(program("printf", [text.replace('\\', "")])).unwrap();
         table.add(Row::from(["soak", "all"]));
         table.sort();
         assert!(table.has("15") && !table.has("4"));
+        assert!(table.failed().iter().eq(["it::row_4_d"]));
         assert_eq!(
             table.markdown(),
             "| # | what |  |\n| --- | --- | --- |\n| 3 | c | **missed** |\n| 15 | a | met |\n\
-             | soak | all |  |\n\n3 rows, 1 of them missed, 0 not run.\n"
+             | soak | all |  |\n\n3 rows, 1 of them missed, 0 failed, 0 not run.\n"
         );
     }
 }

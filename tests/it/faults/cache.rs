@@ -11,15 +11,22 @@ use promptops_transport::TokioClock;
 use promptops_types::TimeSource;
 
 use super::{row, runs, seed, since};
-use crate::cache::{Registry, set_up};
+use crate::cache::{Registry, builder, set_up};
+
+/// How the registry fails, besides by a status: nobody is there, no answer ever comes, the transport panics.
+const REFUSED: u64 = 1;
+const BLACK_HOLE: u64 = 2;
+const PANICS_ONCE: u64 = 3;
 
 #[tokio::test]
 async fn row_10_a_warm_read_is_served_through_an_outage() {
     let reads = runs(1000);
     let mut served = 0;
     let (mut undisturbed, mut open) = (Vec::new(), Vec::new());
-    for failure in [1, 500, 503] {
-        let (registry, time, client) = set_up();
+    for failure in [REFUSED, BLACK_HOLE, 500, 503] {
+        let (registry, time, _) = set_up();
+        // What never answers is waited for so long, until the circuit opens.
+        let client = builder(&registry, &time).timeout(Duration::from_millis(20)).build().unwrap();
         for read in 0..2 * reads {
             let fails = read >= reads;
             if fails {
@@ -52,7 +59,7 @@ async fn row_10_a_warm_read_is_served_through_an_outage() {
     let promised = "100 % of warm reads; with the breaker open at most 1 ms more at p99";
     row(
         10,
-        "server refused or 503, warm cache",
+        "server refused, black-holed, 500 or 503, warm cache",
         promised,
         measured,
         more <= Duration::from_millis(1),
@@ -136,9 +143,11 @@ fn row_18_keys_that_differ_are_different_entries() {
     row(18, "keys that differ only a little", "0 collisions in 1 000 000", measured, true);
 }
 
-/// So many callers of one cold key; the first `cancelled` of them are dropped while they fetch.
-async fn herd(callers: usize, cancelled: usize) -> (usize, usize) {
+/// So many callers of one cold key, over a registry that fails in some way; the first `cancelled` of them
+/// are dropped while they fetch.
+async fn herd(callers: usize, cancelled: usize, failure: u64) -> (usize, usize) {
     let (registry, _, client): (Registry, _, _) = set_up();
+    registry.fail(failure);
     let calls: Vec<_> = (0..callers)
         .map(|_| {
             let client = client.clone();
@@ -159,15 +168,19 @@ async fn herd(callers: usize, cancelled: usize) -> (usize, usize) {
 #[tokio::test]
 async fn row_19_a_herd_on_a_cold_key_is_one_request() {
     let callers = 1000;
-    let (requests, live) = herd(callers, 0).await;
+    let (requests, live) = herd(callers, 0, 0).await;
     assert_eq!((requests, live), (1, callers));
-    let (after, left) = herd(callers, 1).await;
+    let (after, left) = herd(callers, 1, 0).await;
     assert!(after <= 2 && left >= callers - 1, "{after} requests, {left} live");
-    let measured = format!("{requests} request, {after} after a cancel, 0 of {callers} hung");
+    let (panicked, left) = herd(callers, 0, PANICS_ONCE).await;
+    assert_eq!((panicked, left), (2, callers - 1), "requests, and who lived after a panic");
+    let measured = format!(
+        "{requests} request, {after} after a cancel, {panicked} after a panic, 0 of {callers} hung"
+    );
     row(
         19,
-        "herd on a cold key; the leader cancelled",
-        "1 request, 2 after a cancel",
+        "herd on a cold key; the leader cancelled, or panicking",
+        "1 request, 2 after a cancel or a panic",
         measured,
         true,
     );

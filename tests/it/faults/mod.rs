@@ -20,6 +20,7 @@ mod retry_after;
 mod reuse;
 mod secrets;
 mod server;
+#[cfg(target_os = "linux")]
 mod soak;
 mod store;
 mod strace;

@@ -1,5 +1,6 @@
 //! Entries in this process.
 
+mod counts;
 mod shard;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use promptops_types::{CacheStats, TimeSource};
 
+use self::counts::Counts;
 use self::shard::{Asked, Handle, Kept, Shard};
 use crate::{
     Aged, CacheBackend, CacheFailure, CacheKey, CacheKeyRef, Invalidation, Reading, Ticket,
@@ -40,6 +42,7 @@ pub struct MemoryCache {
     /// How many of them are used. Changed only under the locks of all.
     in_use: AtomicUsize,
     hasher: RandomState,
+    counts: Counts,
     max_entries: AtomicUsize,
     max_bytes: AtomicUsize,
     time: Arc<dyn TimeSource>,
@@ -64,6 +67,7 @@ impl MemoryCache {
             shards: (0..SHARDS).map(|at| Shard::new(of_one(at))).collect(),
             in_use: in_use.into(),
             hasher: RandomState::default(),
+            counts: Counts::default(),
             max_entries: max_entries.into(),
             max_bytes: max_bytes.into(),
             time,
@@ -132,8 +136,7 @@ impl MemoryCache {
     pub fn find(&self, key: CacheKeyRef<'_>) -> Option<Aged> {
         let (shard, asked) = self.shard(key);
         let found = shard.find(asked, self.time.coarse());
-        let counter = if found.is_some() { &shard.hits } else { &shard.misses };
-        counter.fetch_add(1, Relaxed);
+        self.counts.count(found.is_some());
         found
     }
 
@@ -227,12 +230,11 @@ impl CacheBackend for MemoryCache {
     fn stats(&self) -> CacheStats {
         let mut stats = CacheStats::default();
         stats.max_size = self.max_entries.load(Relaxed) as u64;
+        (stats.hits, stats.misses) = (self.counts.hits(), self.counts.misses());
         for shard in &self.shards {
             let entries = shard.entries.lock();
             stats.size += entries.by_key.len() as u64;
             stats.memory_usage += entries.bytes as u64;
-            stats.hits += shard.hits.load(Relaxed);
-            stats.misses += shard.misses.load(Relaxed);
         }
         stats
     }

@@ -4,8 +4,8 @@ use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -23,8 +23,6 @@ pub(super) struct Shard {
     /// Entries by some bits of their hash: a hit looks here first, and locks nothing. Changed only
     /// under the lock of `entries`, of which it shows a part.
     hot: Box<[ArcSwapOption<Kept>]>,
-    pub(super) hits: AtomicU64,
-    pub(super) misses: AtomicU64,
     pub(super) entries: Mutex<Entries>,
 }
 
@@ -158,8 +156,6 @@ impl Shard {
         by_key.resize(most);
         Self {
             hot: (0..hot).map(|_| ArcSwapOption::empty()).collect(),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
             entries: Mutex::new(Entries { by_key, bytes: 0 }),
         }
     }

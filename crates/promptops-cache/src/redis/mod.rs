@@ -36,7 +36,7 @@ const FROZEN: Duration = Duration::from_hours(30 * 24);
 
 /// Entries in Redis, or in a Redis cluster (feature `redis-cluster`), which processes share.
 ///
-/// - A read is one command. A call waits at most 100 ms for any step; after three failures in a row
+/// - A read is one command. A call waits at most 80 ms for any step; after three failures in a row
 ///   Redis is left alone, and tried beside the calls, every 100 ms to 1 s, until it answers.
 /// - A write is done beside the call, through a queue of at most 1024 entries and 32 MiB.
 /// - An invalidation is done before it returns: the scope, the prompt or the lists get a new

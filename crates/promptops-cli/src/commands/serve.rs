@@ -20,6 +20,8 @@ use crate::settings::Global;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 
+/// Serves a registry over HTTP
+///
 /// Every setting may be a flag, a variable, or a line of the file that `--config` names; a flag counts
 /// more than a variable, and that more than the file.
 #[derive(Debug, Args, Default, Deserialize)]
