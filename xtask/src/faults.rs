@@ -118,10 +118,13 @@ fn name_of_tests(row: &str) -> String {
     if row == SOAK { format!("::{SOAK}_") } else { format!("::row_{row}_") }
 }
 
-/// The row of a test's name.
+/// The row of a test's name; of another test, its own name.
 fn row_of_test(name: &str) -> &str {
-    let number = name.split_once("::row_").and_then(|(_, rest)| rest.split('_').next());
-    number.unwrap_or(SOAK)
+    let own = name.rsplit("::").next().unwrap_or(name);
+    if own.starts_with(SOAK) {
+        return SOAK;
+    }
+    own.strip_prefix("row_").and_then(|rest| rest.split('_').next()).unwrap_or(own)
 }
 
 /// Row 4, by programs that share nothing with ours.
@@ -204,6 +207,7 @@ mod tests {
         assert_eq!(row_of_test("faults::redis::row_12_redis_fails"), "12");
         assert!("faults::soak::soak_no_answer_is_wrong".contains(&name_of_tests(SOAK)));
         assert_eq!(row_of_test("faults::soak::soak_no_answer_is_wrong"), SOAK);
+        assert_eq!(row_of_test("faults::outage::the_feed_goes_on"), "the_feed_goes_on");
     }
 
     #[test]
