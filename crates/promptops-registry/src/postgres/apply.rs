@@ -9,7 +9,7 @@ use super::connect::failed;
 use super::rows::get;
 use super::statement::{all, first, run};
 use super::{keys, list, read, search};
-use crate::store::columns::{Columns, signed};
+use crate::store::columns::{Columns, signed, weight};
 use crate::{
     Applied, AuditEntry, Change, Decision, Op, PromptState, RegistryError, StoreError,
     StoredVersion, Target, VersionContent,
@@ -248,10 +248,7 @@ pub(super) async fn set_label(
     let name = label.label.as_str();
     remove_label(transaction, prompt, name).await?;
     for version in label.target.versions() {
-        let weight = match &label.target {
-            LabelTarget::Weights(weights) => weights.get(version).map(|weight| i64::from(*weight)),
-            _ => None,
-        };
+        let weight = weight(&label.target, version).map(i64::from);
         let (number, at) = (version.to_string(), label.updated_at.unix_micros());
         let bound: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
             &[&prompt, &name, &number, &weight, &at, &label.updated_by];

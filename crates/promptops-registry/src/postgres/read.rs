@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use super::connect::failed;
 use super::rows::{VERSION, get, head_columns, version_columns};
 use super::statement::{Bound, all, first, page};
-use crate::store::columns::{Columns, signed};
+use crate::store::columns::{Columns, signed, sort_range};
 use crate::store::rows::{self, audit_columns};
 use crate::{
     AuditEntry, AuditQuery, Located, Pick, PromptHead, Reference, StoreError, StoredVersion,
@@ -71,14 +71,6 @@ const LABELS: &str = "SELECT l.label, l.version, l.weight, l.updated_at, l.updat
      FROM promptops.label_targets l JOIN promptops.prompts p ON p.pk = l.prompt \
      WHERE p.id = $1 ORDER BY l.label, l.version";
 
-/// The parts of a reference as they are bound: id, project, slug.
-fn parts(reference: &Reference) -> (Option<&str>, Option<&str>, Option<&str>) {
-    match reference {
-        Reference::Id(id) => (Some(id), None, None),
-        Reference::Slug { project, slug } => (None, Some(project), Some(slug)),
-    }
-}
-
 /// What a row of [`select_version`] found.
 fn located(row: Option<&Row>) -> Result<Located, StoreError> {
     let Some(row) = row else { return Ok(Located::NoPrompt) };
@@ -94,16 +86,14 @@ pub(super) async fn find(
     reference: &Reference,
     pick: &Pick,
 ) -> Result<Located, StoreError> {
-    let (id, project, slug) = parts(reference);
+    let (id, project, slug) = reference.parts();
     let row = match pick {
         Pick::Latest => first(client, LATEST, &[&id, &project, &slug]).await,
         Pick::Exact(version) => {
             first(client, EXACT, &[&id, &project, &slug, &version.to_string()]).await
         }
         Pick::Range { major, minor } => {
-            let from = Version::sort_prefix(*major, *minor);
-            // Sorts after every key that begins with the prefix.
-            let to = format!("{from}\u{7f}");
+            let (from, to) = sort_range(*major, *minor);
             first(client, RANGE, &[&id, &project, &slug, &from, &to]).await
         }
         Pick::Label(name) => {
@@ -148,7 +138,7 @@ pub(super) async fn shown(
     client: &impl GenericClient,
     reference: &Reference,
 ) -> Result<Option<StoredVersion>, StoreError> {
-    let (id, project, slug) = parts(reference);
+    let (id, project, slug) = reference.parts();
     let row = first(client, SHOWN, &[&id, &project, &slug]).await.map_err(|e| failed(&e))?;
     match located(row.as_ref())? {
         Located::Version(found) => Ok(Some(found.1)),
@@ -162,7 +152,7 @@ pub(super) async fn head(
     reference: &Reference,
     is_locked: bool,
 ) -> Result<Option<(PromptHead, i64)>, StoreError> {
-    let (id, project, slug) = parts(reference);
+    let (id, project, slug) = reference.parts();
     let statement = if is_locked { LOCK } else { HEAD };
     let row = first(client, statement, &[&id, &project, &slug]).await.map_err(|e| failed(&e))?;
     row.map(|row| Ok((rows::head(&row)?, get(&row, 7)?))).transpose()

@@ -7,7 +7,7 @@ use tokio_postgres::types::FromSql;
 
 use super::connect::failed;
 use crate::StoreError;
-use crate::store::columns::Columns;
+use crate::store::columns::{Columns, unreadable};
 
 /// The columns of a [`head`](crate::store::rows::head), from `promptops.prompts p`, and its key.
 macro_rules! head_columns {
@@ -54,6 +54,6 @@ impl Columns for Row {
     }
 
     fn damaged(at: usize, error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
-        StoreError::Corrupt(format!("column {at} of an answer: {}", error.into()))
+        unreadable(at, error.into())
     }
 }

@@ -9,6 +9,7 @@ use super::rows::{get, head_columns, version_columns};
 use super::statement::{all, first, run};
 use super::{apply, keys, read};
 use crate::store::columns::{Columns, signed};
+use crate::store::record::{NO_PROMPT, NOT_EMPTY};
 use crate::store::rows::{self, audit_columns};
 use crate::{Each, PromptHead, Record, Records, RegistryError, StoreError, StoredVersion};
 
@@ -110,8 +111,7 @@ pub(super) async fn import(
     let row = first(transaction, IS_USED, &[]).await.map_err(|error| failed(&error))?;
     let is_used = row.as_ref().map_or(Ok(true), |row| get(row, 0))?;
     if is_used {
-        let message = "there is something in it already; import into an empty registry";
-        return Err(StoreError::Other(message.to_owned()));
+        return Err(StoreError::Other(NOT_EMPTY.to_owned()));
     }
     let mut taken = 0;
     let mut prompt: Option<(i64, PromptHead)> = None;
@@ -146,8 +146,7 @@ async fn add(
         "INSERT INTO promptops.modules (project, id, created_at) VALUES ($1, $2, $3)";
     if let Record::Version { .. } | Record::Label { .. } = record {
         let Some((key, _)) = prompt else {
-            let message = "a version or label comes before its prompt";
-            return Err(StoreError::Other(message.to_owned()).into());
+            return Err(StoreError::Other(NO_PROMPT.to_owned()).into());
         };
         return match record {
             Record::Version { version } => apply::add_version(transaction, *key, version).await,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use super::connection::failed;
 use super::new_prompt::NewPrompt;
 use super::{keys, read};
-use crate::store::columns::signed;
+use crate::store::columns::{signed, weight};
 use crate::{
     Applied, AuditEntry, Decision, Op, PromptState, RegistryError, StoreError, StoredVersion,
     Target,
@@ -259,10 +259,7 @@ pub(super) fn set_label(
          VALUES (?, ?, ?, ?, ?, ?)",
     )?;
     for version in label.target.versions() {
-        let weight = match &label.target {
-            LabelTarget::Weights(weights) => weights.get(version),
-            _ => None,
-        };
+        let weight = weight(&label.target, version);
         insert.execute(params![
             prompt,
             label.label.as_str(),

@@ -8,6 +8,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::StoreError;
+use crate::store::columns::unreadable;
 
 /// Marks a file as a PromptOps registry (`PrOp`), in the place that SQLite keeps for this.
 const APPLICATION_ID: i32 = 0x5072_4F70;
@@ -196,6 +197,9 @@ fn write_ahead(connection: &Connection) -> Result<(), StoreError> {
 
 /// What a SQLite error means to a user.
 pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
+    if let rusqlite::Error::FromSqlConversionFailure(at, _, error) = error {
+        return unreadable(*at, error);
+    }
     let reason = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
@@ -203,17 +207,6 @@ pub(super) fn failed(error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::DiskFull) => StoreError::Full(reason),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(reason),
         Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreError::Io(reason),
-        None if is_unreadable(error) => StoreError::Corrupt(reason),
         _ => StoreError::Other(reason),
     }
-}
-
-/// Whether a column does not hold what was written to it.
-fn is_unreadable(error: &rusqlite::Error) -> bool {
-    matches!(
-        error,
-        rusqlite::Error::FromSqlConversionFailure(..)
-            | rusqlite::Error::IntegralValueOutOfRange(..)
-            | rusqlite::Error::InvalidColumnType(..)
-    )
 }

@@ -4,7 +4,7 @@ use promptops_types::{Label, LabelTarget, Version};
 use rusqlite::{Connection, OptionalExtension, Row, Rows, named_params, params};
 
 use super::rows::{VERSION, head_and_version, head_columns, within_budget};
-use crate::store::columns::{Columns, signed};
+use crate::store::columns::{Columns, signed, sort_range};
 use crate::store::rows::{self, audit_columns};
 use crate::{AuditEntry, AuditQuery, Located, Pick, PromptHead, Reference, StoredVersion};
 
@@ -62,14 +62,6 @@ macro_rules! audit_where {
     };
 }
 
-/// The parts of a reference as statement parameters: id, project, slug.
-fn parts(reference: &Reference) -> (Option<&str>, Option<&str>, Option<&str>) {
-    match reference {
-        Reference::Id(id) => (Some(id), None, None),
-        Reference::Slug { project, slug } => (None, Some(project), Some(slug)),
-    }
-}
-
 fn both(row: &Row<'_>) -> rusqlite::Result<(PromptHead, StoredVersion)> {
     Ok((rows::head(row)?, rows::version(row, VERSION)?))
 }
@@ -79,7 +71,7 @@ pub(super) fn find(
     reference: &Reference,
     pick: &Pick,
 ) -> rusqlite::Result<Located> {
-    let (id, project, slug) = parts(reference);
+    let (id, project, slug) = reference.parts();
     let reference_params = named_params! { ":id": id, ":project": project, ":slug": slug };
     let found = match pick {
         Pick::Latest => {
@@ -87,9 +79,7 @@ pub(super) fn find(
         }
         Pick::Exact(version) => exact(connection, reference, version)?,
         Pick::Range { major, minor } => {
-            let from = Version::sort_prefix(*major, *minor);
-            // Sorts after every key that begins with the prefix.
-            let to = format!("{from}\u{7f}");
+            let (from, to) = sort_range(*major, *minor);
             let range = named_params! {
                 ":id": id, ":project": project, ":slug": slug, ":from": from, ":to": to
             };
@@ -125,7 +115,7 @@ pub(super) fn exact(
     reference: &Reference,
     version: &Version,
 ) -> rusqlite::Result<Option<(PromptHead, StoredVersion)>> {
-    let (id, project, slug) = parts(reference);
+    let (id, project, slug) = reference.parts();
     let params = named_params! {
         ":id": id, ":project": project, ":slug": slug, ":version": version.to_string()
     };
@@ -137,7 +127,7 @@ pub(super) fn head(
     connection: &Connection,
     reference: &Reference,
 ) -> rusqlite::Result<Option<(PromptHead, i64)>> {
-    let (id, project, slug) = parts(reference);
+    let (id, project, slug) = reference.parts();
     connection
         .prepare_cached(HEAD)?
         .query_row(named_params! { ":id": id, ":project": project, ":slug": slug }, |row| {
@@ -151,7 +141,7 @@ pub(super) fn shown(
     connection: &Connection,
     reference: &Reference,
 ) -> rusqlite::Result<Option<StoredVersion>> {
-    let (id, project, slug) = parts(reference);
+    let (id, project, slug) = reference.parts();
     connection
         .prepare_cached(SHOWN)?
         .query_row(named_params! { ":id": id, ":project": project, ":slug": slug }, both)

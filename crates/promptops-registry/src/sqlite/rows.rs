@@ -39,15 +39,15 @@ impl Columns for Row<'_> {
     type Error = rusqlite::Error;
 
     fn text(&self, at: usize) -> Result<Option<&str>, Self::Error> {
-        Ok(self.get_ref(at)?.as_str_or_null()?)
+        self.get_ref(at)?.as_str_or_null().map_err(|error| Self::damaged(at, error))
     }
 
     fn integer(&self, at: usize) -> Result<Option<i64>, Self::Error> {
-        self.get(at)
+        self.get_ref(at)?.as_i64_or_null().map_err(|error| Self::damaged(at, error))
     }
 
     fn bytes(&self, at: usize) -> Result<Option<&[u8]>, Self::Error> {
-        Ok(self.get_ref(at)?.as_blob_or_null()?)
+        self.get_ref(at)?.as_blob_or_null().map_err(|error| Self::damaged(at, error))
     }
 
     fn texts(&self, at: usize) -> Result<Vec<String>, Self::Error> {
@@ -79,4 +79,34 @@ pub(super) fn within_budget(
         taken.push((rows::head(row)?, rows::version(row, VERSION)?, row.number(VERSION + 7)?));
     }
     Ok((taken, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StoreError;
+    use crate::sqlite::connection::{Place, failed};
+
+    /// What is told of a column that holds this.
+    fn told<T>(value: &str, read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>) -> String {
+        let connection = Place::Memory.open().unwrap();
+        let error = connection.query_row(&["SELECT ", value].concat(), [], read).err().unwrap();
+        let StoreError::Corrupt(told) = failed(&error) else { panic!("{error:?}") };
+        told
+    }
+
+    #[test]
+    fn a_column_that_holds_something_else_is_told_as_damage() {
+        let number = |row: &Row<'_>| row.number::<u64>(0);
+        for (value, expected) in [
+            ("-1", "out of range integral type conversion attempted"),
+            ("'x'", "Invalid type"),
+            ("NULL", "there is no value"),
+        ] {
+            assert_eq!(told(value, number), format!("column 0 of an answer: {expected}"));
+        }
+        let json = |row: &Row<'_>| row.json::<Vec<String>>(0);
+        assert!(told("'{'", json).contains("invalid type: map"), "{}", told("'{'", json));
+        assert_eq!(told("7", |row| row.string(0)), "column 0 of an answer: Invalid type");
+    }
 }

@@ -7,6 +7,7 @@ use super::connection::failed;
 use super::rows::{VERSION, head_and_version, head_columns};
 use super::{apply, keys, read};
 use crate::store::columns::{Columns, signed};
+use crate::store::record::{NO_PROMPT, NOT_EMPTY};
 use crate::store::rows::{self, audit_columns};
 use crate::{PromptHead, Record, Records, StoreError, StoredVersion};
 
@@ -91,8 +92,7 @@ fn prompts(connection: &Connection, each: Sink<'_>) -> Result<(), StoreError> {
 pub(super) fn import(connection: &Connection, records: Records) -> Result<u64, StoreError> {
     let told = |error: rusqlite::Error| failed(&error);
     if connection.query_row(IS_USED, [], |row| row.get(0)).map_err(told)? {
-        let message = "there is something in it already; import into an empty registry";
-        return Err(StoreError::Other(message.to_owned()));
+        return Err(StoreError::Other(NOT_EMPTY.to_owned()));
     }
     let mut taken = 0;
     let mut prompt: Option<(i64, PromptHead)> = None;
@@ -105,8 +105,7 @@ pub(super) fn import(connection: &Connection, records: Records) -> Result<u64, S
             }
             Record::Version { .. } | Record::Label { .. } => {
                 let Some((key, _)) = &prompt else {
-                    let message = "a version or label comes before its prompt";
-                    return Err(StoreError::Other(message.to_owned()));
+                    return Err(StoreError::Other(NO_PROMPT.to_owned()));
                 };
                 add_to_prompt(connection, *key, &record)
             }

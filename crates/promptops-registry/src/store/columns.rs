@@ -1,10 +1,13 @@
-//! How a column of a database's row is read, whichever database it is.
+//! How a column of a database's row is read and what a statement is bound to, whichever database it is.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::str::FromStr;
 
-use promptops_types::Timestamp;
+use promptops_types::{LabelTarget, Timestamp, Version};
 use serde::de::DeserializeOwned;
+
+use super::StoreError;
 
 /// A row of an answer. A database says how it reads its four kinds of values; what they mean is said
 /// here, once for all.
@@ -85,6 +88,27 @@ pub(crate) trait Columns {
 
     fn optional_timestamp(&self, at: usize) -> Result<Option<Timestamp>, Self::Error> {
         Ok(self.integer(at)?.map(Timestamp::from_unix_micros))
+    }
+}
+
+/// A column that does not hold what was written to it.
+pub(crate) fn unreadable(at: usize, error: impl Display) -> StoreError {
+    StoreError::Corrupt(format!("column {at} of an answer: {error}"))
+}
+
+/// The sort keys of the versions with these first numbers: from one on, up to another.
+pub(crate) fn sort_range(major: u64, minor: Option<u64>) -> (String, String) {
+    let from = Version::sort_prefix(major, minor);
+    // Sorts after every key that begins with the prefix.
+    let to = format!("{from}\u{7f}");
+    (from, to)
+}
+
+/// The share of a version in a label with weights.
+pub(crate) fn weight(target: &LabelTarget, version: &Version) -> Option<u32> {
+    match target {
+        LabelTarget::Weights(weights) => weights.get(version).copied(),
+        _ => None,
     }
 }
 

@@ -9,7 +9,7 @@ pub(crate) mod columns;
 pub mod contract;
 mod error;
 mod handle;
-mod record;
+pub(crate) mod record;
 mod records;
 pub(crate) mod rows;
 

@@ -9,6 +9,11 @@ use crate::ApiKey;
 /// Records, read one after the other.
 pub type Records = Box<dyn Iterator<Item = Result<Record, String>> + Send>;
 
+/// Why a store does not take records.
+pub(crate) const NOT_EMPTY: &str =
+    "there is something in it already; import into an empty registry";
+pub(crate) const NO_PROMPT: &str = "a version or label comes before its prompt";
+
 /// One thing that a store holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -22,6 +22,16 @@ pub enum Reference {
     },
 }
 
+impl Reference {
+    /// What a statement is bound to: id, project, slug.
+    pub(crate) fn parts(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
+        match self {
+            Self::Id(id) => (Some(id), None, None),
+            Self::Slug { project, slug } => (None, Some(project), Some(slug)),
+        }
+    }
+}
+
 /// Which version of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
